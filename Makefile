@@ -1,0 +1,79 @@
+# make help lists what there is. Every target makes .venv itself and does so once: a stamp in .venv is newer than the
+# requirements file it stands for, until that file changes.
+
+PYTHON ?= python3
+SEED ?= 1
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet
+MADE := $(VENV)/.made
+RUNTIME := $(VENV)/.requirements
+DEV := $(VENV)/.requirements-dev
+
+# Tests, demo and bench must not meet an account or a database that the shell happens to point at.
+INHERITED := $(filter ALPACA_% PAPER_% BROKER DATABASE_URL STATE_DIR,$(.VARIABLES))
+CLEAN_RUN := env $(addprefix -u ,$(INHERITED)) $(RUN)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint bench sessions docs paper-broker clean again
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target what; do \
+		printf '%-20s %s\n' "$$target" "$$what"; done
+
+demo: $(RUNTIME) ## replay a week of recorded prices on the built-in broker; SEED=2 gives other fills
+	@$(CLEAN_RUN) -m lib.replay --demo --seed $(SEED)
+
+test: lint ## check style and types, then run every test
+	@$(CLEAN_RUN) -m pytest -q -n 2
+
+test-fast: $(DEV) ## run the tests that take less than a minute together
+	@$(CLEAN_RUN) -m pytest -q -n 2 -m "not slow"
+
+lint: $(DEV) ## check style and types
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --quiet --check . || { echo "make lint: not formatted: run $(RUN) -m ruff format" >&2; exit 1; }
+	@$(RUN) -m mypy --no-error-summary
+
+bench: $(RUNTIME) ## measure the start of the stages and the work of a pass
+	@$(CLEAN_RUN) -m bench
+
+sessions: $(DEV) ## write lib/sessions.csv anew from exchange_calendars
+	@$(RUN) -m tests.tools.make_sessions
+
+docs: $(DEV) ## write docs/commands.md anew from each command's --help
+	@$(CLEAN_RUN) -m tests.tools.make_commands
+
+paper-broker: $(RUNTIME) ## serve the built-in broker at http://127.0.0.1:8900
+	@mkdir -p var
+	@$(RUN) -m lib.paper_broker --state var/paper.db --prices data
+
+clean: ## remove .venv, caches and the demo's files; your database stays
+	@rm -rf $(VENV) var/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.git/*' -exec rm -rf {} +
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@echo "installing requirements-dev.txt"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+$(RUNTIME): requirements.txt $(MADE)
+	@echo "installing requirements.txt"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is not Python 3.11 or newer: name one that is, as in make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment: apt install python3-venv" >&2; exit 1; }
+	@echo "making .venv"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# A .venv whose Python went away with an upgrade of the system is made anew.
+ifneq ($(shell $(RUN) -c pass 2>/dev/null && echo works),works)
+$(MADE): again
+endif
+again:

@@ -1,0 +1,13 @@
+"""List the commands: `python -m lib`."""
+
+COMMANDS = """python order_executor.py       approved decisions into entry orders, once a session
+python order_monitor.py        book fills, protect every share, close what has ended
+python position_monitor.py     value positions, explain differences to the broker's
+python -m lib.decide           write, approve, list and import decisions
+python -m lib.replay           run everything over recorded prices, in simulated time
+python -m lib.paper_broker     serve the built-in broker over HTTP
+python -m lib.store            make or migrate the database
+Each says more with --help."""
+
+if __name__ == "__main__":
+    print(COMMANDS)

@@ -1,0 +1,117 @@
+"""The only place where effects happen. It never chooses: what to do is in the action.
+
+Store first, broker second, store again: an order whose intent was not committed is never sent, and an
+answer that never came leaves the row `pending`, which the next look resolves under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from lib.domain.actions import Action, Cancel, LookAgain, Submit, Update, Write
+from lib.domain.facts import Accepted, Outcome, Rejected
+from lib.domain.money import D
+from lib.domain.results import Applied
+from lib.domain.states import ControlState
+from lib.errors import BrokerUnavailable, StaleRow
+from lib.planning.checks import blocking_control
+from lib.planning.outcomes import RowAt, outcome_changes
+from lib.tools import Tools
+
+PLAN_FRESH = timedelta(seconds=5)
+"""Older than this, the position is read again before an exit goes out."""
+
+
+def apply(actions: Sequence[Action], tools: Tools, *, account: str, run_id: str, planned_at: datetime) -> list[Applied]:
+    """Carry out the actions in order. One that fails stops no other; a store that fails stops all."""
+    return [_one(action, tools, account, run_id, planned_at) for action in actions]
+
+
+def _one(action: Action, tools: Tools, account: str, run_id: str, planned_at: datetime) -> Applied:
+    try:
+        match action:
+            case Write():
+                tools.store.write(action.changes, run_id=run_id, at=tools.clock.now())
+                return Applied(action=action, outcome="done")
+            case Submit():
+                return _submit(action, tools, account, run_id, planned_at)
+            case Cancel():
+                return _cancel(action, tools, account, run_id)
+            case LookAgain():
+                return Applied(action=action, outcome="done")
+    except (StaleRow, BrokerUnavailable) as again:  # a row has moved, or a read before the order failed: plan anew
+        return Applied(action=action, outcome="dropped", detail=str(again))
+
+
+def _submit(action: Submit, tools: Tools, account: str, run_id: str, planned_at: datetime) -> Applied:
+    blocked = _blocked(action, tools, account)
+    if blocked is not None:
+        return Applied(action=action, outcome="blocked", detail=blocked)
+    gone = None if action.increases_exposure else _no_longer_free(action, tools, planned_at)
+    if gone is not None:
+        return Applied(action=action, outcome="dropped", detail=gone)
+    ids = tools.store.write(action.intent, run_id=run_id, at=tools.clock.now())
+    if action.order is None:
+        sent, *legs = [RowAt(id=ids[ref.name], version=1) for ref in action.order_refs]
+    else:
+        sent = RowAt(id=action.order.id, version=action.order.version + 1)
+        legs = [RowAt(id=leg.id, version=leg.version) for leg in action.legs]
+    outcome = tools.broker.submit(action.body)
+    changes = outcome_changes(sent, legs, outcome, tools.clock.now())
+    if changes:
+        tools.store.write(changes, run_id=run_id, at=tools.clock.now())
+    return _applied(action, outcome)
+
+
+def _cancel(action: Cancel, tools: Tools, account: str, run_id: str) -> Applied:
+    frozen = _frozen(tools, account)
+    if frozen is not None:
+        return Applied(action=action, outcome="blocked", detail=frozen)
+    order = action.order
+    asked = Update(
+        table="order_execution",
+        id=order.id,
+        version=order.version,
+        values={"cancel_requested_at": tools.clock.now()},
+    )
+    tools.store.write((asked,), run_id=run_id, at=tools.clock.now())
+    if order.alpaca_order_id is None:
+        return Applied(action=action, outcome="dropped", detail="the broker's id of the order is not known yet")
+    return _applied(action, tools.broker.cancel(order.alpaca_order_id))
+
+
+def _applied(action: Action, outcome: Outcome) -> Applied:
+    if isinstance(outcome, Accepted):
+        return Applied(action=action, outcome="accepted")
+    if isinstance(outcome, Rejected):
+        return Applied(action=action, outcome="rejected", detail=f"{outcome.refusal}: {outcome.message}")
+    return Applied(action=action, outcome="unknown", detail=outcome.message)
+
+
+def _frozen(tools: Tools, account: str) -> str | None:
+    frozen = [c for c in tools.store.controls(account) if c.state == ControlState.FROZEN]
+    return f"{frozen[0].scope} is FROZEN: {frozen[0].reason}" if frozen else None
+
+
+def _blocked(action: Submit, tools: Tools, account: str) -> str | None:
+    """Ask again, right before an order, what may have changed since the plan."""
+    frozen = _frozen(tools, account)
+    if frozen is not None:
+        return frozen
+    if not action.increases_exposure:
+        return None
+    if tools.halt_file.exists():
+        return f"the file {tools.halt_file} stops new exposure"
+    control = blocking_control(tools.store.controls(account), action.symbol)
+    return f"{control.scope} is {control.state}: {control.reason}" if control is not None else None
+
+
+def _no_longer_free(action: Submit, tools: Tools, planned_at: datetime) -> str | None:
+    """Read the position again for an exit whose plan has grown old; say so if its shares are not free any more."""
+    if tools.clock.now() - planned_at <= PLAN_FRESH:
+        return None
+    position = tools.broker.position(action.symbol)
+    if position is None or position.qty_available < D(str(action.body["qty"])):
+        return "the broker no longer holds these shares free; look again"
+    return None

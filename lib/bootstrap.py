@@ -1,0 +1,107 @@
+"""From settings to tools: the one place that names adapters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.clock import Clock, WallClock
+from lib.config import REPOSITORY, Settings
+from lib.domain.actions import Insert
+from lib.store.queries import accounts
+from lib.store.sql import SqlStore
+from lib.store.sqlite import open_store
+from lib.tools import Tools
+
+if TYPE_CHECKING:  # a command that only reads the database loads no broker
+    from requests.adapters import BaseAdapter
+
+    from lib.broker.alpaca import AlpacaBroker
+
+LOCAL_URL = "http://paper.local"
+
+
+def open_tools(settings: Settings, clock: Clock | None = None) -> Tools:
+    """Open store and broker as the settings say. Raises ConfigError where a person must act."""
+    clock = clock or WallClock()
+    store = open_database(settings)
+    return Tools(
+        store=store,
+        broker=_alpaca(settings, clock) if settings.broker == "alpaca" else _embedded(settings, clock),
+        clock=clock,
+        state_dir=settings.state_dir,
+        always_open=settings.always_open and settings.broker == "local",
+    )
+
+
+def open_database(settings: Settings) -> SqlStore:
+    """Open the store alone, for commands that ask no broker. Raises ConfigError where a person must act."""
+    store = open_store(settings.database_url, settings.state_dir)
+    store.check_schema()
+    return store
+
+
+def alpaca_at(
+    url: str,
+    where: str,
+    clock: Clock,
+    *,
+    mount: BaseAdapter | None = None,
+    read_timeout_s: float = 10,
+) -> AlpacaBroker:
+    """Return the adapter for a paper broker, served at `url` or mounted in this process.
+
+    It waits without jitter, so that a simulation can be repeated.
+    """
+    from lib.broker.alpaca import AlpacaBroker
+    from lib.broker.wire import ReadRetry
+
+    return AlpacaBroker(
+        api_key="local",
+        secret_key="local",  # noqa: S106 - a local paper broker takes any key unless told otherwise
+        trading_url=url,
+        data_url=url,
+        where=where,
+        mount=mount,
+        http_timeout_s=(3.05, read_timeout_s),
+        read_retry=ReadRetry(sleep=clock.sleep, uniform=lambda low, high: (low + high) / 2),
+    )
+
+
+def simulated_store(url: str, directory: Path, now: datetime) -> SqlStore:
+    """Open a new store for a simulation: tables made, one account, a namespace that never changes."""
+    store = open_store(url, directory, durable=False, create=True)
+    if not accounts(store):
+        row = {"account": "main", "namespace": "sim"}
+        store.write((Insert(table="account", values=row),), run_id="init", at=now)
+    return store
+
+
+def _alpaca(settings: Settings, clock: Clock) -> AlpacaBroker:
+    from lib.broker.alpaca import AlpacaBroker
+    from lib.broker.wire import ReadRetry
+
+    return AlpacaBroker(
+        api_key=settings.api_key,
+        secret_key=settings.secret_key,
+        trading_url=settings.base_url,
+        data_url=settings.data_url,
+        where="broker alpaca paper",
+        read_retry=ReadRetry(sleep=clock.sleep),
+    )
+
+
+def _embedded(settings: Settings, clock: Clock) -> AlpacaBroker:
+    """Open the embedded paper broker in this process: the same adapter, its bytes carried by a function call."""
+    from lib.paper_broker.options import Options
+    from lib.paper_broker.program import open_paper
+    from lib.paper_broker.transport import PaperAdapter
+
+    paper = open_paper(
+        clock=clock.now,
+        prices=REPOSITORY / "data",
+        state=settings.state_dir / "paper.db",
+        options=Options(always_open=settings.always_open, synthetic=True),
+    )
+    return alpaca_at(LOCAL_URL, "broker local paper", clock, mount=PaperAdapter(paper))

@@ -1,0 +1,242 @@
+"""The rows of the tables, as frozen records. Field names are the columns' names (`approve` is `Approve`).
+
+Only `Decision` holds raw text: people, AIs and spreadsheets write that table, so its numbers are parsed by
+a rule (`planning.decisions`) that can refuse them, not by the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from lib.domain.money import ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One row of `analysis_decision`, as written: numbers and words are raw text or None."""
+
+    id: int
+    account: str
+    version: int
+    symbol: str | None
+    action: str | None
+    planned_entry: str | None
+    planned_sl: str | None
+    planned_tp: str | None
+    trade_style: str | None
+    side: str | None
+    qty: str | None
+    trail_percent: str | None
+    target_decision_id: str | None = None
+    close_price: str | None = None
+    expires_at: str | None = None
+    approve: object = None  # only True or the integer 1 approves
+    executed: object = None
+    approved_digest: str | None = None
+    approved_seen_at: datetime | None = None
+    executed_at: datetime | None = None
+    execution_status: str | None = None
+    execution_note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """One row of `trade_journal`: a trade from its order to its close, with a frozen copy of the numbers."""
+
+    id: int
+    account: str
+    version: int
+    decision_id: int
+    symbol: str
+    side: str
+    trade_style: str
+    status: str
+    planned_entry: Decimal
+    planned_sl: Decimal
+    planned_tp: Decimal | None
+    trail_percent: Decimal | None
+    planned_qty: Decimal
+    created_at: datetime
+    actual_entry: Decimal | None = None
+    actual_qty: Decimal | None = None
+    entry_time: datetime | None = None
+    exit_price: Decimal | None = None
+    exit_qty: Decimal | None = None
+    exit_time: datetime | None = None
+    exit_reason: str | None = None
+    exit_evidence: str | None = None
+    actual_pnl: Decimal | None = None
+    fees: Decimal | None = None
+    fees_final: bool | None = None
+    net_pnl: Decimal | None = None
+    wanted: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One row of `order_execution`: a broker order wanted or had; the stop leg of an OCO is a row too."""
+
+    id: int
+    account: str
+    version: int
+    trade_id: int
+    client_order_id: str
+    order_type: str  # the spec's name for the order's role: ENTRY, STOP_LOSS, TAKE_PROFIT, EXIT
+    kind: str  # the broker's type: limit, market, stop, trailing_stop
+    side: str
+    symbol: str
+    qty: Decimal
+    time_in_force: str
+    order_status: str
+    created_at: datetime
+    parent_id: int | None = None
+    payload: str | None = None  # the request body as frozen in the intent; legs have none
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    alpaca_order_id: str | None = None
+    filled_qty: Decimal = ZERO
+    filled_avg_price: Decimal | None = None
+    filled_at: datetime | None = None
+    reject_reason: str | None = None
+    replaces: int | None = None
+    expires_at: datetime | None = None
+    strategy_id: int | None = None
+    cell: int | None = None
+    attempt: int = 1
+    submitted_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    missing_at: datetime | None = None  # first time the broker said that it has no such order
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One row of `fill`: one execution at the broker."""
+
+    id: int
+    account: str
+    activity_id: str
+    order_id: int
+    trade_id: int
+    symbol: str
+    side: str
+    qty: Decimal
+    price: Decimal
+    transaction_time: datetime
+    fee: Decimal | None = None
+    commission_asset: str | None = None
+    is_maker: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """One row of `position_tracking`: the open position of one trade."""
+
+    id: int
+    account: str
+    version: int
+    trade_id: int
+    symbol: str
+    qty: Decimal
+    avg_entry_price: Decimal
+    cost_basis: Decimal
+    covered_qty: Decimal
+    current_price: Decimal | None = None
+    market_value: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    last_updated: datetime | None = None
+    quote_time: datetime | None = None
+    stale: bool = False
+    stop_loss_order_id: int | None = None
+    take_profit_order_id: int | None = None
+    missing_since: datetime | None = None  # first look at which the broker held less than this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityChange:
+    """One row of `quantity_change`: a change of quantity that is no fill of ours.
+
+    `trade_id` None is the external bucket: shares the user holds outside this system.
+    """
+
+    id: int
+    account: str
+    symbol: str
+    delta: Decimal
+    cause: str
+    at: datetime
+    trade_id: int | None = None
+    price: Decimal | None = None
+    activity_id: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One row of `control`: what may be done in a scope (`all`, `account:NAME` or `symbol:NAME:SYMBOL`)."""
+
+    id: int
+    account: str
+    version: int
+    scope: str
+    state: str
+    reason: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One row of `account`: a broker account as pinned."""
+
+    id: int
+    account: str
+    version: int
+    namespace: str
+    broker: str | None = None
+    environment: str | None = None
+    account_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """One row of `stage_run`: one pass of one stage over one account."""
+
+    id: int
+    account: str
+    stage: str
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    outcome: str  # done, incomplete, skipped
+    complete: bool  # claimed all new trades of its session's window (order_executor without --decision)
+    rounds: int = 0
+    actions: int = 0
+    failed: int = 0
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What a pass reads from the store, for one account.
+
+    `trades` are those a pass can still change: ORDERED, POSITION, and CANCELLED or CLOSED ones that have an
+    order which is live or still watched. `orders`, `fills`, `positions` are all rows of those trades.
+    `changes` are those trades' and the external bucket's. `decisions` are the approved rows still unexecuted and
+    the claimed rows of `trades`.
+    """
+
+    account: Account
+    decisions: tuple[Decision, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    orders: tuple[Order, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    positions: tuple[Position, ...] = ()
+    changes: tuple[QuantityChange, ...] = ()
+    controls: tuple[Control, ...] = ()
+    last_runs: tuple[StageRun, ...] = ()  # newest clean run of each stage, and newest complete executor run
+    traded_decision_ids: frozenset[int] = field(default_factory=frozenset)  # of `decisions`: has a journal row

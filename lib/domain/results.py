@@ -1,0 +1,48 @@
+"""What a pass did, action by action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lib.domain.actions import Action, Plan
+from lib.domain.facts import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of one action: done, accepted, rejected, unknown, dropped (plan again) or blocked."""
+
+    action: Action
+    outcome: str
+    detail: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Say whether the action was refused or left open; a dropped one is simply planned anew."""
+        return self.outcome in {"rejected", "unknown"}
+
+
+@dataclass(slots=True, kw_only=True)
+class PassResult:
+    """What a pass did, for its reader and its exit code."""
+
+    stage: str
+    account: str
+    run_id: str
+    where: str = ""
+    outcome: str = "done"  # done, incomplete, skipped
+    rounds: int = 0
+    applied: list[Applied] = field(default_factory=list)
+    planned: Plan | None = None  # of a dry run
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> list[Applied]:
+        """The actions that the broker refused or left open."""
+        return [result for result in self.applied if result.failed]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done or skipped for a lock, 1 incomplete."""
+        return 1 if self.outcome == "incomplete" else 0

@@ -1,0 +1,54 @@
+"""Errors that stop a pass, each with the exit code a person or cron sees.
+
+    PipelineError                exit code
+    ├── ConfigError              2   a setting, file or schema that a person must mend
+    │   └── KeysRefused          2   the broker does not take the keys
+    ├── WrongAccount             2   another broker account than the one pinned
+    └── Unavailable              1   the next pass may succeed
+        ├── BrokerUnavailable    1
+        └── StoreUnavailable     1
+
+Refused orders and bad rows are values (`domain.facts.Rejected`, notes on rows), never exceptions.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """A failure with a sentence for the user."""
+
+    exit_code = 3
+
+
+class ConfigError(PipelineError):
+    """Settings, keys or a schema need a person."""
+
+    exit_code = 2
+
+
+class KeysRefused(ConfigError):
+    """The broker does not take the keys."""
+
+
+class WrongAccount(PipelineError):
+    """The broker answers for another account than the one pinned."""
+
+    exit_code = 2
+
+
+class Unavailable(PipelineError):
+    """Something outside did not answer; the next pass may succeed."""
+
+    exit_code = 1
+
+
+class BrokerUnavailable(Unavailable):
+    """A read failed after its retries, or the answer could not be read."""
+
+
+class StoreUnavailable(Unavailable):
+    """The database did not answer in time."""
+
+
+class StaleRow(Exception):
+    """A change named a row version that is no longer there; nothing of its transaction was written."""

@@ -1,0 +1,177 @@
+"""The reads of a pass, in the one order that keeps a torn snapshot honest.
+
+Live orders first, then targeted reads of our orders that the list did not show, then look-ups of orders
+whose outcome is unknown, then fills, then positions: what happens between two reads is seen too late, never
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from lib.broker.port import Broker
+from lib.domain.facts import BrokerOrder, FillActivity, Snapshot
+from lib.domain.hours import ENTRY_CUTOFF
+from lib.domain.ids import is_ours
+from lib.domain.limits import FILLS_OVERLAP
+from lib.domain.money import ZERO
+from lib.domain.records import Order, Rows
+from lib.domain.states import ENDED, PENDING, UNSENT
+from lib.planning.context import Context
+from lib.planning.decisions import NewTrade, read_decision
+from lib.planning.entries import candidates
+from lib.store.port import Store
+
+WATCH_UNSENT = ENTRY_CUTOFF + timedelta(hours=3)
+"""An order never seen is looked for until the evening pass after its entry window."""
+
+
+def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: str = "order_monitor") -> Snapshot:
+    """Read what booking and protection need; fills from the last clean look of `stage` on."""
+    now = context.now
+    live = broker.live_orders()
+    by_id = _targeted(broker, rows.orders, live)
+    looked_up = _looked_up(broker, rows.orders, live, now)
+    found = [o for o in (*live, *by_id.values(), *looked_up.values()) if o is not None]
+    return Snapshot(
+        at=now,
+        live=live,
+        by_id=by_id,
+        by_client_id=looked_up,
+        fills=broker.fills(fills_since(rows, found, now, stage)),
+        positions=broker.positions(),
+    )
+
+
+def order_executor_snapshot(broker: Broker, rows: Rows, context: Context) -> Snapshot:
+    """Read what entries need: nothing at all when no decision waits for an answer."""
+    now = context.now
+    pending = [o for o in rows.orders if o.order_status == PENDING]
+    trades = [t for d in candidates(rows, context) if isinstance(t := read_decision(d), NewTrade)]
+    looked_up = _looked_up(broker, pending, (), now) if pending else {}
+    if not trades or context.session is None:
+        return Snapshot(at=now, by_client_id=looked_up)
+    assets = {symbol: broker.asset(symbol) for symbol in sorted({t.symbol for t in trades})}
+    known = [symbol for symbol, asset in assets.items() if asset is not None]
+    return Snapshot(
+        at=now,
+        by_client_id=looked_up,
+        account=broker.account(),
+        positions=broker.positions(),
+        assets=assets,
+        quotes=broker.quotes(known) if known else {},
+    )
+
+
+def position_monitor_snapshot(
+    broker: Broker, store: Store, rows: Rows, context: Context
+) -> tuple[Snapshot, tuple[FillActivity, ...]]:
+    """Read what booking, valuation and reconciliation need; with it the fills that are not ours.
+
+    A fill counts as foreign only after its order was read by id: an order of ours that our rows do not
+    name yet, or one that replaced ours, is not foreign.
+    """
+    base = order_monitor_snapshot(broker, rows, context, "position_monitor")
+    suspects = sorted({p.symbol for p in rows.positions if p.missing_since is not None})
+    symbols = sorted({p.symbol for p in rows.positions})
+    snapshot = Snapshot(
+        at=base.at,
+        live=base.live,
+        by_id=base.by_id,
+        by_client_id=base.by_client_id,
+        fills=base.fills,
+        positions=base.positions,
+        position_reads={symbol: broker.position(symbol) for symbol in suspects},
+        quotes=broker.quotes(symbols) if symbols else {},
+    )
+    return snapshot, _foreign(broker, store, rows, base.fills)
+
+
+def _targeted(broker: Broker, orders: Collection[Order], live: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
+    """Read by id each order of ours that should be live and that the list did not show."""
+    shown = {order.id for parent in live for order in (parent, *parent.legs)}
+    by_row = {o.id: o for o in orders}
+    missing: set[str] = set()
+    for order in orders:
+        if order.alpaca_order_id is None or order.order_status in ENDED or order.alpaca_order_id in shown:
+            continue
+        parent = by_row.get(order.parent_id) if order.parent_id is not None else None
+        missing.add((parent.alpaca_order_id if parent is not None else None) or order.alpaca_order_id)
+    reads = {broker_order_id: broker.order(broker_order_id) for broker_order_id in sorted(missing)}
+    return {broker_order_id: order for broker_order_id, order in reads.items() if order is not None}
+
+
+def _looked_up(
+    broker: Broker, orders: Iterable[Order], live: Iterable[BrokerOrder], now: datetime
+) -> dict[str, BrokerOrder | None]:
+    """Look up by our id every order whose outcome is unknown, and those given up not long ago."""
+    shown = {order.client_order_id for order in live}
+    return {
+        o.client_order_id: broker.order_by_client_id(o.client_order_id)
+        for o in orders
+        if o.parent_id is None and o.client_order_id not in shown and (o.order_status == PENDING or _is_watched(o, now))
+    }
+
+
+def _is_watched(order: Order, now: datetime) -> bool:
+    last = order.expires_at or order.created_at
+    return order.order_status == UNSENT and now <= last + WATCH_UNSENT
+
+
+def fills_since(rows: Rows, found: Iterable[BrokerOrder], now: datetime, stage: str) -> datetime:
+    """Return from when on fills have to be read.
+
+    From the last clean look of the stage, with an overlap; further back for an order whose fills do not
+    add up yet, and for a position that vanished, whose explanation may be any fill since it was opened.
+    """
+    looks = [run.started_at for run in rows.last_runs if run.stage == stage]
+    oldest = [o.submitted_at or o.created_at for o in rows.orders] if not looks else []
+    since = [min(looks, default=now), *oldest]
+    booked: dict[int, object] = {}
+    for fill in rows.fills:
+        booked[fill.order_id] = booked.get(fill.order_id, ZERO) + fill.qty  # type: ignore[operator]
+    filled = {o.id: o.filled_qty for parent in found for o in (parent, *parent.legs)}
+    for order in rows.orders:
+        known = max(order.filled_qty, filled.get(order.alpaca_order_id or "", ZERO))
+        if known != booked.get(order.id, ZERO):
+            since.append(order.submitted_at or order.created_at)
+    opened = {t.id: t.entry_time or t.created_at for t in rows.trades}
+    since += [opened[p.trade_id] for p in rows.positions if p.missing_since is not None and p.trade_id in opened]
+    return min(since) - FILLS_OVERLAP
+
+
+def _foreign(broker: Broker, store: Store, rows: Rows, fills: Iterable[FillActivity]) -> tuple[FillActivity, ...]:
+    """Return the fills that are neither booked nor of an order of ours, closed trades' included.
+
+    The store is asked by the broker's order id: a leg's client_order_id is Alpaca's, so its name tells nothing.
+    """
+    ours = {o.alpaca_order_id for o in rows.orders}
+    booked = {f.activity_id for f in rows.fills} | {c.activity_id for c in rows.changes}
+    strangers = [f for f in fills if f.order_id not in ours and f.id not in booked]
+    if not strangers:
+        return ()
+    known_orders, known_activities = store.known(
+        rows.account.account,
+        broker_order_ids={f.order_id for f in strangers},
+        activity_ids={f.id for f in strangers},
+    )
+    strangers = [f for f in strangers if f.order_id not in known_orders and f.id not in known_activities]
+    verdicts = {each: _is_foreign(broker, store, each, rows) for each in sorted({f.order_id for f in strangers})}
+    return tuple(f for f in strangers if verdicts[f.order_id])
+
+
+def _is_foreign(broker: Broker, store: Store, broker_order_id: str, rows: Rows) -> bool:
+    """Read an order and what it replaced; ours anywhere in the chain makes it ours."""
+    seen: set[str] = set()
+    next_id: str | None = broker_order_id
+    while next_id is not None and next_id not in seen:
+        seen.add(next_id)
+        order = broker.order(next_id)
+        if order is None:
+            return next_id != broker_order_id
+        if is_ours(order.client_order_id, rows.account.namespace):
+            return False
+        next_id = order.replaces
+    known, _ = store.known(rows.account.account, broker_order_ids=seen, activity_ids=())
+    return not known

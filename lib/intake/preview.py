@@ -1,0 +1,188 @@
+"""What the checks say of a decision before it is approved.
+
+The rules are those of the stages. Only a word that a spreadsheet would take for a formula is refused here and not
+there, because the stages would carry it into the journal.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lib.domain.limits import Limits
+from lib.domain.money import text
+from lib.domain.records import Decision
+from lib.domain.states import Action
+from lib.planning.checks import (
+    CHECKS,
+    Check,
+    NumberCheck,
+    collar,
+    control,
+    given_qty,
+    levels,
+    order_size,
+    price_bounds,
+    refuse_numbers,
+    shares,
+    style,
+    symbol_free,
+    symbol_known,
+)
+from lib.planning.decisions import DECISION_COLUMNS, NewTrade, Refused, read_decision
+from lib.planning.sizing import risk_per_share
+from lib.views.decisions import CheckLine
+
+OK = "ok"
+REFUSED = "refused"
+AT_THE_CLAIM = "at the claim"
+NOT_REACHED = "not reached"
+
+STYLE_WORD = re.compile(r"\w[\w -]{0,19}", re.ASCII)
+
+PROBLEM_CHARS_MAX = 200
+
+NUMBER_CHECK_NAMES: Mapping[NumberCheck, str] = {
+    price_bounds: "prices",
+    levels: "levels",
+    style: "style",
+    given_qty: "quantity",
+}
+CLAIM_CHECKS: Mapping[Check, tuple[str, str]] = {
+    symbol_known: ("symbol", "the broker knows and trades it"),
+    control: ("control", "no halt, no block, both calendars agree"),
+    symbol_free: ("owner", "no other trade and no shares of your own in it"),
+    shares: ("shares", "the limits allow at least one"),
+    order_size: ("money", "cost, open trades, orders of the run, buying power"),
+    collar: ("quote", "a fresh quote, and the entry not far above it"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A decision, what could be read of it, and what each check says."""
+
+    trade: NewTrade | None
+    checks: tuple[CheckLine, ...]
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """What is wrong with it, one sentence each; empty for a decision that may be written and approved."""
+        return tuple(line.says for line in self.checks if line.result == REFUSED)
+
+
+def as_decision(account: str, columns: Mapping[str, str | bool | None]) -> Decision:
+    """Return columns that are in no table yet as the row they would become."""
+    values = {name: columns.get(name) for name in DECISION_COLUMNS}
+    return Decision(id=0, account=account, version=0, **values)  # type: ignore[arg-type]
+
+
+def judge(decision: Decision, limits: Limits, now: datetime) -> Judged:
+    """Ask every check that needs nothing but the decision; name those that are asked at the claim."""
+    problems = _unreadable(decision)
+    trade = read_decision(decision)
+    claim = tuple(
+        CheckLine(check=name, result=AT_THE_CLAIM, says=says) for name, says in (CLAIM_CHECKS[c] for c in CHECKS)
+    )
+    if isinstance(trade, Refused):
+        lines = [CheckLine(check="columns", result=REFUSED, says=problem) for problem in problems]
+        lines += [CheckLine(check=n, result=NOT_REACHED, says="") for n in (*NUMBER_CHECK_NAMES.values(), "expiry")]
+        return Judged(trade=None, checks=(*lines, *claim))
+    lines = [CheckLine(check="columns", result=REFUSED, says=problem) for problem in problems] or [
+        CheckLine(check="columns", result=OK, says=f"{Action.NEW_TRADE} {trade.symbol} long {trade.style}")
+    ]
+    for check, name in NUMBER_CHECK_NAMES.items():
+        refused = check(trade, limits)
+        says = str(refused) if refused is not None else _good(name, trade, limits)
+        lines.append(CheckLine(check=name, result=OK if refused is None else REFUSED, says=says))
+    lines.append(_expiry(trade, now))
+    judged = Judged(trade=trade, checks=(*lines, *claim))
+    assert judged.wrong or refuse_numbers(trade, limits) is None, "a final check is missing from the preview"
+    return judged
+
+
+def in_words(decision: Decision) -> str:
+    """Write a decision as a trader says it; one that cannot be read, as it stands."""
+    trade = read_decision(decision)
+    if isinstance(trade, Refused):
+        written = (decision.symbol, decision.planned_entry, decision.planned_sl, decision.planned_tp)
+        return " / ".join(value or "–" for value in written)
+    qty = "" if trade.qty is None else f"{text(trade.qty)} "
+    target = "" if trade.target is None else f", target {text(trade.target)}"
+    trail = "" if trade.trail_percent is None else f", trail {text(trade.trail_percent)} %"
+    return f"buy {qty}{trade.symbol} at {text(trade.entry)}, stop {text(trade.stop)}{target}{trail}"
+
+
+def canonical(trade: NewTrade) -> dict[str, str | bool | None]:
+    """Return the columns that say exactly this trade, each in its one plain form."""
+    numbers = {
+        "planned_entry": trade.entry,
+        "planned_sl": trade.stop,
+        "planned_tp": trade.target,
+        "qty": trade.qty,
+        "trail_percent": trade.trail_percent,
+    }
+    return {
+        "symbol": trade.symbol,
+        "action": Action.NEW_TRADE.value,
+        "side": "long",
+        "trade_style": trade.style,
+        **{name: None if value is None else text(value) for name, value in numbers.items()},
+        "expires_at": None if trade.expires_at is None else trade.expires_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _unreadable(decision: Decision) -> list[str]:
+    """Name everything that cannot be read: the rule stops at a wrong action or symbol, so it is asked again without."""
+    problems = []
+    refused = read_decision(decision)
+    if isinstance(refused, Refused) and refused.code == "ACTION":
+        problems.append(str(refused))
+        decision = replace(decision, action=Action.NEW_TRADE.value)
+        refused = read_decision(decision)
+    if isinstance(refused, Refused) and refused.code == "SYMBOL":
+        problems.append(str(refused))
+        refused = read_decision(replace(decision, symbol="A"))
+    if isinstance(refused, Refused):
+        problems += [f"{refused.code}: {reason}" for reason in refused.reason.split("; ")]
+    word = unicodedata.normalize("NFKC", decision.trade_style or "").strip()
+    if word and not STYLE_WORD.fullmatch(word):
+        problems.append(f"STYLE: trade_style {word!r} is not a word of at most 20 letters and digits")
+    return [problem if len(problem) <= PROBLEM_CHARS_MAX else f"{problem[:PROBLEM_CHARS_MAX]}…" for problem in problems]
+
+
+def _good(name: str, trade: NewTrade, limits: Limits) -> str:
+    """Say what a check found right."""
+    target = "" if trade.target is None else f" < {text(trade.target)}"
+    match name:
+        case "prices":
+            return "within bounds, on the exchange's tick"
+        case "levels":
+            gain = "" if trade.target is None else f", {text(trade.target - trade.entry)} to gain"
+            return (
+                f"{text(trade.stop)} < {text(trade.entry)}{target}: {text(risk_per_share(trade))} a share at risk{gain}"
+            )
+        case "style" if trade.style == "SWING":
+            return "SWING: guarded by a stop and a target in one order"
+        case "style" if trade.trail_percent is not None:
+            return f"{trade.style}: guarded by a stop that trails by {text(trade.trail_percent)} %"
+        case "style":
+            unused = "; the target places no order" if trade.target is not None else ""
+            return f"{trade.style}: guarded by a stop{unused}"
+        case _ if trade.qty is not None:
+            return f"{text(trade.qty)} shares, {text(trade.qty * trade.entry)} in all"
+        case _:
+            risk, share = (text(part * 100) for part in (limits.risk_per_trade, limits.position_share_max))
+            return f"sized at the claim: {risk} % of the account at risk, {share} % of it at most"
+
+
+def _expiry(trade: NewTrade, now: datetime) -> CheckLine:
+    if trade.expires_at is None:
+        return CheckLine(check="expiry", result=OK, says="at the end of the first entry window after its approval")
+    at = f"{trade.expires_at:%Y-%m-%d %H:%M} UTC"
+    if trade.expires_at <= now:
+        return CheckLine(check="expiry", result=REFUSED, says=f"EXPIRED: expires_at {at} has passed")
+    return CheckLine(check="expiry", result=OK, says=at)

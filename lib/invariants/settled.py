@@ -1,0 +1,109 @@
+"""What holds after a clean order_monitor pass, and once everything has come to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from lib.domain.facts import BrokerOrder
+from lib.domain.money import ZERO
+from lib.domain.states import ENDED, PENDING, UNSENT, TradeStatus
+from lib.invariants.always import orders_of, ours
+from lib.invariants.evidence import Evidence
+
+
+def every_share_covered(evidence: Evidence) -> Iterator[str]:
+    """I2: after a clean pass live stops at the broker equal what the managed trades own there.
+
+    `held` OCO legs, trailing stops and market exits count.
+    """
+    owned: dict[str, Decimal] = {}
+    for position in evidence.books.positions:
+        owned[position.symbol] = owned.get(position.symbol, ZERO) + position.qty
+    covering: dict[str, Decimal] = {}
+    for order in ours(evidence):
+        for member in (order, *order.legs):
+            if member.side == "sell" and member.status not in ENDED and _covers(member):
+                rest = (member.qty or ZERO) - member.filled_qty
+                covering[member.symbol] = covering.get(member.symbol, ZERO) + rest
+    for symbol in {*owned, *covering}:
+        held = evidence.ledger.positions.get(symbol)
+        protectable = min(owned.get(symbol, ZERO), held.qty if held is not None else ZERO)
+        if covering.get(symbol, ZERO) != protectable:
+            yield f"{symbol}: {protectable} shares to protect, {covering.get(symbol, ZERO)} under a live stop"
+
+
+def _covers(order: BrokerOrder) -> bool:
+    return order.kind in {"stop", "trailing_stop", "market"}
+
+
+def results_are_the_brokers(evidence: Evidence) -> Iterator[str]:
+    """I4: the result of a closed trade is the sum of the broker's own fills, to the last digit."""
+    by_order = {o.alpaca_order_id: o for o in evidence.books.orders if o.alpaca_order_id is not None}
+    claimed = {c.activity_id: c for c in evidence.books.changes if c.activity_id is not None}
+    for trade in evidence.books.trades:
+        if trade.status != TradeStatus.CLOSED:
+            continue
+        if any(c.trade_id == trade.id and c.activity_id is None for c in evidence.books.changes):
+            continue  # closed at the last known price: the broker has no fill to compare with
+        cash = ZERO
+        for activity in evidence.ledger.fills:
+            order = by_order.get(activity.order_id)
+            if order is not None and order.trade_id == trade.id:
+                cash += activity.qty * activity.price * (1 if activity.side == "sell" else -1)
+        for change in claimed.values():
+            if change.trade_id == trade.id and change.price is not None:
+                cash -= change.delta * change.price
+        if trade.actual_pnl != cash:
+            yield f"trade {trade.id}: the journal says {trade.actual_pnl}, the broker's fills {cash}"
+
+
+def quantities_agree(evidence: Evidence) -> Iterator[str]:
+    """I5: open trades plus the external bucket are what the broker holds."""
+    expected: dict[str, Decimal] = {}
+    for position in evidence.books.positions:
+        expected[position.symbol] = expected.get(position.symbol, ZERO) + position.qty
+    for change in evidence.books.changes:
+        if change.trade_id is None:
+            expected[change.symbol] = expected.get(change.symbol, ZERO) + change.delta
+    for symbol in {*expected, *evidence.ledger.positions}:
+        held = evidence.ledger.positions.get(symbol)
+        actual = held.qty if held is not None else ZERO
+        if expected.get(symbol, ZERO) != actual:
+            yield f"{symbol}: the books say {expected.get(symbol, ZERO)}, the broker holds {actual}"
+
+
+def orders_agree(evidence: Evidence) -> Iterator[str]:
+    """I6: one row for each order of ours at the broker, one order for each row but those never sent."""
+    at_broker = {o.id: o for parent in evidence.ledger.orders for o in (parent, *parent.legs)}
+    rows = {o.alpaca_order_id for o in evidence.books.orders}
+    yield from (f"{o.client_order_id} is at the broker and in no row" for o in ours(evidence) if o.id not in rows)
+    for row in evidence.books.orders:
+        if row.order_status == PENDING:
+            yield f"{row.client_order_id} is still of unknown outcome"
+        elif row.alpaca_order_id is None and row.order_status not in {UNSENT, "rejected"}:
+            yield f"{row.client_order_id} is {row.order_status} without an order at the broker"
+        elif row.alpaca_order_id is not None:
+            shown = at_broker.get(row.alpaca_order_id)
+            if shown is None or shown.status != row.order_status or shown.filled_qty != row.filled_qty:
+                seen = "nothing" if shown is None else f"{shown.status} {shown.filled_qty}"
+                yield f"{row.client_order_id} is {row.order_status} {row.filled_qty}, the broker shows {seen}"
+
+
+def nothing_left_over(evidence: Evidence) -> Iterator[str]:
+    """L2: a trade that has ended has no live order, at the broker or in the rows."""
+    for trade in evidence.books.trades:
+        if trade.status in {TradeStatus.CLOSED, TradeStatus.CANCELLED}:
+            for order in orders_of(evidence, trade):
+                if order.order_status not in ENDED:
+                    yield f"trade {trade.id} is {trade.status}, {order.client_order_id} is {order.order_status}"
+
+
+def cash_adds_up(evidence: Evidence) -> Iterator[str]:
+    """I4 for the account: cash at the start plus the broker's fills is cash now, to the last digit."""
+    start, now = evidence.ledger.cash_start, evidence.ledger.cash
+    if start is None or now is None:
+        return
+    flow = sum((f.qty * f.price * (1 if f.side == "sell" else -1) for f in evidence.ledger.fills), ZERO)
+    if start + flow != now:
+        yield f"cash is {now}; {start} and fills of {flow} make {start + flow}"

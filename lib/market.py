@@ -1,0 +1,80 @@
+"""The sessions around now: the broker's calendar, cached by the gate's file, against our own table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from lib import due, sessions
+from lib.clock import new_york
+from lib.domain.hours import Hours
+from lib.errors import BrokerUnavailable
+from lib.sessions import Session
+from lib.tools import Tools
+
+BEHIND = timedelta(days=10)
+AHEAD = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """The last session that opened and those that follow; whether both calendars name the same ones."""
+
+    sessions: tuple[Session, ...]
+    agreed: bool
+    asked: bool = True  # False: the broker's calendar was not to be had, and must not be cached as if it was
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        """The sessions as a plan needs them, with those of the last days by our table: approvals may be that old."""
+        first = self.sessions[0].date
+        before = _table(first - BEHIND, first - timedelta(days=1))
+        return tuple(Hours(open=s.open, close=s.close) for s in (*before, *self.sessions))
+
+
+def market(tools: Tools, now: datetime) -> Market:
+    """Return the sessions around now, asking the broker once for each session.
+
+    Where the broker's calendar cannot be had our table stands in, as if the two disagreed: no entries, while
+    protection goes on.
+    """
+    if tools.always_open:
+        return Market(sessions=_every_day(now), agreed=True)
+    listed = _cached(tools, now)
+    if listed is None:
+        today = new_york(now).date()
+        try:
+            calendar = tools.broker.sessions(today - BEHIND, today + AHEAD)
+        except BrokerUnavailable:
+            return Market(sessions=sessions.load().window(now, due.AHEAD), agreed=False, asked=False)
+        listed = sessions.Sessions.of(calendar).window(now, due.AHEAD)
+    return Market(sessions=listed, agreed=bool(listed) and listed == _table(listed[0].date, listed[-1].date))
+
+
+def _table(first: date, last: date) -> tuple[Session, ...]:
+    return sessions.load().between(first, last)
+
+
+def _cached(tools: Tools, now: datetime) -> tuple[Session, ...] | None:
+    """Return the calendar as the last pass left it, unless a session has opened since."""
+    state = due.read(tools.state_dir)
+    try:
+        listed = tuple(
+            Session(
+                date.fromisoformat(each["date"]),
+                datetime.fromisoformat(each["open"]),
+                datetime.fromisoformat(each["close"]),
+            )
+            for each in (state or {})["sessions"]
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    fresh = len(listed) > 1 and listed[0].open <= now < listed[1].open
+    return listed if fresh else None
+
+
+def _every_day(now: datetime) -> tuple[Session, ...]:
+    """Make each UTC day one session (PAPER_ALWAYS_OPEN)."""
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
+    days = [midnight + timedelta(days=n) for n in range(due.AHEAD + 1)]
+    return tuple(Session(day.date(), day, day + timedelta(days=1)) for day in days)

@@ -1,0 +1,115 @@
+"""Which orders and activities a list shows, and in what order.
+
+A cursor is a place in the sequence in which orders came in, not a time: the members of a group share one
+`submitted_at`, so time cursors can drop siblings.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from lib.paper_broker.exchange.records import LIVE, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from lib.paper_broker.exchange.book import Book
+    from lib.paper_broker.exchange.records import Activity, Order
+
+OPEN = LIVE - {Status.HELD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """Which orders a list shows; the bounds are exclusive."""
+
+    status: str = "open"
+    limit: int = 50
+    after: datetime | None = None
+    until: datetime | None = None
+    ascending: bool = False
+    nested: bool = False
+    symbols: frozenset[str] | None = None
+    side: str | None = None
+    after_seq: int | None = None
+    before_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityFilter:
+    """Which activities a list shows; the bounds are exclusive."""
+
+    page_size: int = 100
+    page_token: str | None = None
+    ascending: bool = False
+    after: datetime | None = None
+    until: datetime | None = None
+    day: tuple[datetime, datetime] | None = None
+
+
+def list_orders(book: Book, wanted: OrderFilter) -> list[Order]:
+    """Return the orders that the filter lets through, legs beside their parents or, nested, not at all."""
+    matching = (order for order in _candidates(book, wanted) if _shows(book, order, wanted))
+    return list(islice(matching, wanted.limit))
+
+
+def list_activities(book: Book, wanted: ActivityFilter) -> list[Activity]:
+    """Return the activities that the filter lets through; they are kept in order of time."""
+    ids = book.activity_ids()
+    if wanted.page_token in ids:
+        place = ids.index(wanted.page_token)
+        ids = ids[place + 1 :] if wanted.ascending else ids[:place]
+    if wanted.after is not None:
+        ids = ids[bisect_right(ids, wanted.after, key=book.activity_time) :]
+    if wanted.until is not None:
+        ids = ids[: bisect_left(ids, wanted.until, key=book.activity_time)]
+    if wanted.day is not None:
+        first, last = (bisect_left(ids, bound, key=book.activity_time) for bound in wanted.day)
+        ids = ids[first:last]
+    found = map(book.activity, ids if wanted.ascending else reversed(ids))
+    return list(islice(found, wanted.page_size))
+
+
+def _candidates(book: Book, wanted: OrderFilter) -> Iterator[Order]:
+    ids = [order.id for order in _live_groups(book)] if wanted.status == "open" else book.order_ids()
+    # Only the orders between the cursors are read: the older ones may be many, and are text still.
+    if wanted.after_seq is not None:
+        ids = ids[bisect_right(ids, wanted.after_seq, key=book.seq) :]
+    if wanted.before_seq is not None:
+        ids = ids[: bisect_left(ids, wanted.before_seq, key=book.seq)]
+    found = map(book.order, ids if wanted.ascending else reversed(ids))
+    return (order for order in found if order is not None)
+
+
+def _live_groups(book: Book) -> list[Order]:
+    found: dict[str, Order] = {}
+    for order in book.live():
+        for member in book.group(order):
+            found[member.id] = member
+    return sorted(found.values(), key=lambda order: order.seq)
+
+
+def _shows(book: Book, order: Order, wanted: OrderFilter) -> bool:
+    if wanted.nested and order.parent_id is not None:
+        return False
+    if wanted.symbols is not None and order.symbol not in wanted.symbols:
+        return False
+    if wanted.side is not None and order.side != wanted.side:
+        return False
+    if not _has_status(book, order, wanted):
+        return False
+    if wanted.after is not None and order.created_at <= wanted.after:
+        return False
+    return wanted.until is None or order.created_at < wanted.until
+
+
+def _has_status(book: Book, order: Order, wanted: OrderFilter) -> bool:
+    if wanted.status == "all":
+        return True
+    # A group is open while any member is; `held` legs are seen under their parent alone.
+    is_open = any(member.live for member in book.group(order)) if wanted.nested else order.status in OPEN
+    return is_open if wanted.status == "open" else not is_open and order.status is not Status.HELD

@@ -1,0 +1,57 @@
+"""What the exchange says no with: HTTP status, code, message and the extra keys of the body, in Alpaca's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lib.domain.money import text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+MALFORMED = 40010001
+FORBIDDEN = 40310000
+NOT_FOUND = 40410000
+UNPROCESSABLE = 42210000
+
+
+class Refusal(Exception):
+    """A request that the exchange does not grant; nothing was changed."""
+
+    def __init__(self, status: int, code: int, message: str, extra: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.extra = dict(extra or {})
+
+
+def malformed(message: str) -> Refusal:
+    """Refuse what is wrong in itself, whatever the account holds."""
+    return Refusal(422, MALFORMED, message)
+
+
+def unprocessable(message: str, **extra: object) -> Refusal:
+    """Refuse what the rules of the market or the order forbid."""
+    return Refusal(422, UNPROCESSABLE, message, extra)
+
+
+def forbidden(message: str, **extra: object) -> Refusal:
+    """Refuse what the account cannot or may not do."""
+    return Refusal(403, FORBIDDEN, message, extra)
+
+
+def not_found(message: str) -> Refusal:
+    """Refuse what names something that is not there."""
+    return Refusal(404, NOT_FOUND, message)
+
+
+def sub_penny(name: str, price: Decimal) -> Refusal:
+    """Refuse a price finer than its tick."""
+    return unprocessable(f"invalid {name} {text(price)}. sub-penny increment does not fulfill minimum pricing criteria")
+
+
+def unsupported(what: str) -> Refusal:
+    """Refuse what Alpaca takes and this program does not yet."""
+    return malformed(f"{what} are not supported by this paper broker yet")

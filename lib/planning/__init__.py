@@ -1,0 +1,1 @@
+"""Rules: pure functions of frozen rows, a snapshot of the broker, limits and `now`. No I/O, clock or chance."""

@@ -1,0 +1,274 @@
+"""Reconciliation: the broker nets by symbol, we do not.
+
+Shares of open trades plus the external bucket equal the broker's quantity. What happened elsewhere is taken
+from the broker's own fills of orders that are not ours: sells from the external bucket first, then from
+trades, oldest first. A difference without such a fill waits out a grace period; several at once close
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from lib.domain.actions import Action, Insert, RowChange, Update, Write
+from lib.domain.facts import FillActivity, Problem, Snapshot
+from lib.domain.limits import ACTIVITY_GRACE, CONFIRM_ABSENT
+from lib.domain.money import ZERO, text
+from lib.domain.records import Position, Rows
+from lib.domain.states import PENDING, Change, ControlState, TradeStatus
+from lib.planning.books import TradeBook, books, entries, exits, is_settled, live, owned_qty
+from lib.planning.context import Context
+
+Step = tuple[list[Action], list[Problem]]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Shares by owner while the fills of one symbol are dealt out; None is the external bucket."""
+
+    external: Decimal
+    trades: dict[int, Decimal] = field(default_factory=dict)
+
+    def take(self, qty: Decimal) -> list[tuple[int | None, Decimal]]:
+        """Take `qty` sold shares from external, then the oldest trades; what is left over goes to external."""
+        parts: list[tuple[int | None, Decimal]] = []
+        owners: list[tuple[int | None, Decimal]] = [(None, self.external), *sorted(self.trades.items())]
+        for owner, has in owners:
+            part = min(qty, max(has, ZERO))
+            if part > 0:
+                parts.append((owner, part))
+                self._add(owner, -part)
+                qty -= part
+        if qty > 0:
+            parts.append((None, qty))
+            self._add(None, -qty)
+        return parts
+
+    def give(self, qty: Decimal) -> list[tuple[int | None, Decimal]]:
+        """Give bought shares to the external bucket: what the user bought is the user's."""
+        self._add(None, qty)
+        return [(None, qty)]
+
+    def _add(self, owner: int | None, delta: Decimal) -> None:
+        if owner is None:
+            self.external += delta
+        else:
+            self.trades[owner] += delta
+
+
+def plan_reconciliation(
+    rows: Rows, snapshot: Snapshot, context: Context, foreign: Iterable[FillActivity], *, first_look: bool
+) -> Step:
+    """Explain every difference between our books and the broker's positions, or wait for its explanation.
+
+    `foreign` are fills whose orders were read by id and are not ours, nor replace ours.
+    """
+    account_books = books(rows)
+    fills = [f for f in foreign if not _known(f, rows)]
+    actions: list[Action] = []
+    problems: list[Problem] = []
+    vanished: list[tuple[Write, Problem]] = []
+    for symbol in _symbols(rows, snapshot, fills):
+        mine = [b for b in account_books if b.trade.symbol == symbol]
+        if any(o.order_status == PENDING for b in mine for o in b.orders) or not all(is_settled(b) for b in mine):
+            continue  # an own order may explain the difference: that is booking's work, next round or next pass
+        here = [f for f in fills if f.symbol == symbol]
+        if here:
+            actions.append(_deal_out(symbol, here, mine, rows))
+            continue
+        step, wrong, gone = _difference(symbol, mine, rows, snapshot, context, first_look=first_look)
+        actions.extend(step)
+        problems.extend(wrong)
+        vanished.extend(gone)
+    return _close_vanished(vanished, rows, context, actions, problems)
+
+
+def _symbols(rows: Rows, snapshot: Snapshot, fills: Iterable[FillActivity]) -> list[str]:
+    named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | set(snapshot.positions)
+    return sorted(named | {f.symbol for f in fills})
+
+
+def _known(activity: FillActivity, rows: Rows) -> bool:
+    return any(c.activity_id == activity.id for c in rows.changes)
+
+
+def external_qty(rows: Rows, symbol: str) -> Decimal:
+    """Sum the external bucket of a symbol."""
+    return sum((c.delta for c in rows.changes if c.trade_id is None and c.symbol == symbol), ZERO)
+
+
+def _open(mine: Iterable[TradeBook]) -> list[TradeBook]:
+    return [b for b in mine if b.trade.status == TradeStatus.POSITION]
+
+
+def _deal_out(symbol: str, fills: list[FillActivity], mine: list[TradeBook], rows: Rows) -> Write:
+    ledger = Ledger(external_qty(rows, symbol), {b.trade.id: owned_qty(b) for b in _open(mine)})
+    changes: list[RowChange] = []
+    for fill in sorted(fills, key=lambda f: f.id):
+        parts = ledger.take(fill.qty) if fill.side == "sell" else ledger.give(fill.qty)
+        sign = -1 if fill.side == "sell" else 1
+        changes.extend(
+            _change(
+                rows,
+                symbol,
+                sign * qty,
+                Change.FOREIGN_FILL,
+                fill.transaction_time,
+                trade_id=owner,
+                price=fill.price,
+                activity_id=fill.id,
+                evidence=f"order {fill.order_id} is not ours",
+            )
+            for owner, qty in parts
+        )
+    return Write(changes=tuple(changes), why=f"{symbol}: traded outside this system", symbol=symbol)
+
+
+def _change(
+    rows: Rows,
+    symbol: str,
+    delta: Decimal,
+    cause: Change,
+    at: datetime,
+    *,
+    trade_id: int | None = None,
+    price: Decimal | None = None,
+    activity_id: str | None = None,
+    evidence: str,
+) -> Insert:
+    return Insert(
+        table="quantity_change",
+        values={
+            "account": rows.account.account,
+            "symbol": symbol,
+            "delta": delta,
+            "cause": cause,
+            "at": at,
+            "trade_id": trade_id,
+            "price": price,
+            "activity_id": activity_id,
+            "evidence": evidence,
+        },
+    )
+
+
+def _difference(
+    symbol: str, mine: list[TradeBook], rows: Rows, snapshot: Snapshot, context: Context, *, first_look: bool
+) -> tuple[list[Action], list[Problem], list[tuple[Write, Problem]]]:
+    ours = sum((owned_qty(b) for b in _open(mine)), ZERO)
+    expected = ours + external_qty(rows, symbol)
+    held = snapshot.positions.get(symbol)
+    actual = held.qty if held is not None else ZERO
+    if actual == expected:
+        return _clear(mine), [], []
+    if actual > expected:
+        if any(live(entries(b)) for b in mine):
+            return [], [], []  # positions are read after orders: an own entry may have filled in between
+        return _surplus(symbol, actual - expected, rows, context, first_look=first_look)
+    return _deficit(symbol, expected - actual, mine, rows, snapshot=snapshot, context=context)
+
+
+def _clear(mine: list[TradeBook]) -> list[Action]:
+    return [
+        _mark(b.position, None, f"{b.trade.symbol}: the broker holds it again")
+        for b in mine
+        if b.position is not None and b.position.missing_since is not None
+    ]
+
+
+def _mark(position: Position, since: datetime | None, why: str) -> Write:
+    change = Update(
+        table="position_tracking", id=position.id, version=position.version, values={"missing_since": since}
+    )
+    return Write(changes=(change,), why=why, symbol=position.symbol)
+
+
+def _surplus(
+    symbol: str, qty: Decimal, rows: Rows, context: Context, *, first_look: bool
+) -> tuple[list[Action], list[Problem], list[tuple[Write, Problem]]]:
+    if first_look:
+        opening = _change(rows, symbol, qty, Change.OPENING, context.now, evidence="held when this system first looked")
+        return [Write(changes=(opening,), why=f"{symbol}: {text(qty)} shares are not ours", symbol=symbol)], [], []
+    problem = Problem(
+        code="UNEXPLAINED",
+        message=f"{symbol}: the broker holds {text(qty)} shares more than the books explain",
+        symbol=symbol,
+    )
+    return [], [problem], []
+
+
+def _deficit(
+    symbol: str, qty: Decimal, mine: list[TradeBook], rows: Rows, *, snapshot: Snapshot, context: Context
+) -> tuple[list[Action], list[Problem], list[tuple[Write, Problem]]]:
+    """Judge missing shares: two looks, a targeted read and the grace period before anything is closed."""
+    holders = [b for b in _open(mine) if b.position is not None]
+    problem = Problem(
+        code="UNEXPLAINED",
+        message=f"{symbol}: the broker holds {text(qty)} shares fewer than the books, without a fill that says why",
+        symbol=symbol,
+    )
+    unmarked = [b.position for b in holders if b.position is not None and b.position.missing_since is None]
+    if unmarked:
+        why = f"{symbol}: {text(qty)} shares are missing at the broker, first look"
+        return [_mark(position, context.now, why) for position in unmarked], [], []
+    since = max((b.position.missing_since for b in holders if b.position and b.position.missing_since), default=None)
+    if since is None or context.now - since < CONFIRM_ABSENT or symbol not in snapshot.position_reads:
+        return [], [], []
+    read = snapshot.position_reads[symbol]
+    held = snapshot.positions.get(symbol)
+    if (read.qty if read is not None else ZERO) != (held.qty if held is not None else ZERO):
+        return [], [], []  # the two reads disagree: believe neither
+    if any(live(exits(b)) for b in holders):
+        return [], [problem], []  # a live exit may yet be the explanation
+    if context.now - since < ACTIVITY_GRACE:
+        return [], [problem], []
+    ledger = Ledger(external_qty(rows, symbol), {b.trade.id: owned_qty(b) for b in holders})
+    prices = {b.trade.id: b.position.current_price for b in holders if b.position is not None}
+    changes = tuple(
+        _change(
+            rows,
+            symbol,
+            -part,
+            Change.UNEXPLAINED,
+            context.now,
+            trade_id=owner,
+            price=prices.get(owner) if owner is not None else None,
+            evidence="no fill found at the broker; last known price",
+        )
+        for owner, part in ledger.take(qty)
+    )
+    return [], [], [(Write(changes=changes, why=f"{symbol}: gone without a fill", symbol=symbol), problem)]
+
+
+def _close_vanished(
+    vanished: list[tuple[Write, Problem]],
+    rows: Rows,
+    context: Context,
+    actions: list[Action],
+    problems: list[Problem],
+) -> Step:
+    """Close one vanished position at its last known price; for two or more close none and halt.
+
+    Many at once mean a wrong account, a reset or a broken answer, not many quiet sales.
+    """
+    if len(vanished) <= 1:
+        return [*actions, *(write for write, _ in vanished)], problems
+    problems.extend(problem for _, problem in vanished)
+    scope = f"account:{rows.account.account}"
+    known = next((c for c in rows.controls if c.scope == scope), None)
+    if known is not None and known.state != ControlState.ACTIVE:
+        return actions, problems
+    values = {
+        "state": ControlState.HALTED,
+        "reason": f"{len(vanished)} positions vanished at once without a fill",
+        "since": context.now,
+    }
+    change: RowChange = (
+        Insert(table="control", values={"account": rows.account.account, "scope": scope, **values})
+        if known is None
+        else Update(table="control", id=known.id, version=known.version, values=values)
+    )
+    return [*actions, Write(changes=(change,), why="several positions vanished: halt")], problems

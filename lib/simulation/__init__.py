@@ -1,0 +1,1 @@
+"""Worlds: clock, paper broker, store and crontab in one process, in simulated time."""

@@ -1,0 +1,205 @@
+"""Which rows a pass reads. Every condition is one that an index answers: closed trades cost nothing, however many.
+
+What is still open is asked for as "none of the known ends", so that a word nobody knew is read too, and as ranges
+between those ends, because no database finds "not in" by index.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, or_, select, true, union_all
+
+from lib.domain.records import Account, Control, Decision, Rows, StageRun, Trade
+from lib.domain.states import ENDED, LATE, DecisionStatus, TradeStatus
+from lib.errors import ConfigError
+from lib.store import tables
+from lib.store.fetch import ACCOUNT, CONTROL, DECISION, FILL, ORDER, POSITION, QUANTITY_CHANGE, RUN, TRADE, records
+
+STAGES = ("order_executor", "order_monitor", "position_monitor")
+LATE_WATCHED = timedelta(days=3)
+"""How long an order is read after an end that the broker may still take back: it arrives late, or its fill does."""
+
+LATE_POSSIBLE = tuple(sorted(LATE))
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+UNTICKED = (0, "", "false", "False", "FALSE")
+"""What people's programs leave in a box that is not ticked, besides nothing."""
+
+_ACCOUNT: ColumnElement[Any] = bindparam("account")
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+
+
+def between_ends(column: ColumnElement[Any], ends: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Return the ranges that together hold every word but `ends`."""
+    words = sorted(ends)
+    yield column < words[0]
+    for low, high in itertools.pairwise(words):
+        yield and_(column > low, column < high)
+    yield column > words[-1]
+
+
+def _live_trade_ids() -> Any:
+    trade, order, row = tables.journal.c, tables.order.c, tables.decision.c
+    claims = select(row.id).where(row.account == _ACCOUNT)
+    # Claimed, and not told yet how it ended, or told and un-ticked by hand: order_executor answers these, then they
+    # are read no more.
+    unanswered = union_all(
+        claims.where(row.executed == true(), row.execution_status == DecisionStatus.ORDERED.value),
+        claims.where(row.executed.is_(None)),
+        claims.where(row.executed.in_(UNTICKED)),
+    )
+    return union_all(
+        *(
+            select(trade.id.label("trade_id")).where(trade.account == _ACCOUNT, status)
+            for status in between_ends(trade.status, (TradeStatus.CLOSED.value, TradeStatus.CANCELLED.value))
+        ),
+        *(
+            select(order.trade_id).where(order.account == _ACCOUNT, status)
+            for status in between_ends(order.order_status, ENDED)
+        ),
+        select(order.trade_id).where(
+            order.account == _ACCOUNT,
+            order.order_status.in_(LATE_POSSIBLE),
+            order.created_at >= bindparam("watched_from"),
+        ),
+        select(trade.id).where(trade.account == _ACCOUNT, trade.decision_id.in_(unanswered)),
+    )
+
+
+def _waiting_decision_ids() -> Any:
+    row = tables.decision.c
+    refused = (DecisionStatus.REJECTED.value, DecisionStatus.EXPIRED.value)
+    waiting = select(row.id).where(
+        row.account == _ACCOUNT,
+        row.approve.is_not(None),
+        row.approve.not_in(UNTICKED),
+        or_(row.execution_status.is_(None), row.execution_status.not_in(refused)),
+    )
+    return union_all(waiting.where(row.executed.is_(None)), waiting.where(row.executed.in_(UNTICKED)))
+
+
+def _newest_runs() -> Any:
+    run = tables.stage_run.c
+    newest = select(func.max(run.id)).where(run.account == _ACCOUNT)
+    each = [newest.where(run.stage == stage, run.outcome == "done") for stage in STAGES]
+    each.append(newest.where(run.stage == STAGES[0], run.complete == true()))
+    return RUN.select(run.id.in_([one.scalar_subquery() for one in each])).order_by(run.id)
+
+
+_ONE_ACCOUNT = ACCOUNT.select(tables.account.c.account == _ACCOUNT)
+_CONTROLS = CONTROL.select(or_(tables.control.c.account == _ACCOUNT, tables.control.c.scope == "all")).order_by(
+    tables.control.c.id
+)
+_NEWEST_RUNS = _newest_runs()
+_LIVE_TRADE_IDS = _live_trade_ids()
+_WAITING_DECISION_IDS = _waiting_decision_ids()
+_TRADES = TRADE.select(tables.journal.c.id.in_(_IDS)).order_by(tables.journal.c.id)
+_ORDERS = ORDER.select(tables.order.c.trade_id.in_(_IDS)).order_by(tables.order.c.id)
+_FILLS = FILL.select(tables.fill.c.trade_id.in_(_IDS)).order_by(tables.fill.c.id)
+_POSITIONS = POSITION.select(tables.position.c.trade_id.in_(_IDS)).order_by(tables.position.c.id)
+_EXTERNAL_CHANGES = QUANTITY_CHANGE.select(
+    tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.trade_id.is_(None)
+).order_by(tables.quantity_change.c.id)
+_TRADE_CHANGES = QUANTITY_CHANGE.select(tables.quantity_change.c.trade_id.in_(_IDS)).order_by(
+    tables.quantity_change.c.id
+)
+_DECISIONS = DECISION.select(tables.decision.c.id.in_(_IDS)).order_by(tables.decision.c.id)
+_TRADED = select(tables.journal.c.decision_id).where(
+    tables.journal.c.account == _ACCOUNT, tables.journal.c.decision_id.in_(_IDS)
+)
+_KNOWN_ORDERS = select(tables.order.c.alpaca_order_id).where(
+    tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.in_(_IDS)
+)
+_KNOWN_FILLS = select(tables.fill.c.activity_id).where(
+    tables.fill.c.account == _ACCOUNT, tables.fill.c.activity_id.in_(_IDS)
+)
+_KNOWN_CHANGES = select(tables.quantity_change.c.activity_id).where(
+    tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.activity_id.in_(_IDS)
+)
+
+
+def known_orders(connection: Connection, account: str, broker_order_ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these broker order ids stand in a row of ours."""
+    return _known(connection, _KNOWN_ORDERS, account, broker_order_ids)
+
+
+def known_activities(connection: Connection, account: str, activity_ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these activities are booked, as a fill or as a change of quantity."""
+    ids = sorted(activity_ids)
+    return _known(connection, _KNOWN_FILLS, account, ids) | _known(connection, _KNOWN_CHANGES, account, ids)
+
+
+def _known(connection: Connection, statement: Any, account: str, ids: Iterable[str]) -> frozenset[str]:
+    wanted = sorted(ids)
+    if not wanted:
+        return frozenset()
+    return frozenset(connection.execute(statement, {"account": account, "ids": wanted}).scalars())
+
+
+def account(connection: Connection, name: str) -> Account:
+    """Return the row of one account."""
+    found = records(connection, ACCOUNT, _ONE_ACCOUNT, {"account": name})
+    if not found:
+        raise ConfigError(
+            f"the database has no account {name!r}: `python -m lib.store init --account {name}` makes one"
+        )
+    return found[0]
+
+
+def controls(connection: Connection, name: str) -> tuple[Control, ...]:
+    """Return the controls of one account, and those of scope `all` whoever wrote them."""
+    return records(connection, CONTROL, _CONTROLS, {"account": name})
+
+
+def rows(connection: Connection, name: str) -> Rows:
+    """Return what a pass over one account reads, from the open transaction."""
+    which = {"account": name}
+    pinned = account(connection, name)
+    last_runs = records(connection, RUN, _NEWEST_RUNS, which)
+    ids = _trade_ids(connection, name, last_runs)
+    live = {"ids": ids}
+    trades = records(connection, TRADE, _TRADES, live) if ids else ()
+    changes = records(connection, QUANTITY_CHANGE, _EXTERNAL_CHANGES, which)
+    if ids:
+        changes = tuple(sorted(changes + records(connection, QUANTITY_CHANGE, _TRADE_CHANGES, live), key=_by_id))
+    decisions, traded = _decisions(connection, name, trades)
+    return Rows(
+        account=pinned,
+        decisions=decisions,
+        trades=trades,
+        orders=records(connection, ORDER, _ORDERS, live) if ids else (),
+        fills=records(connection, FILL, _FILLS, live) if ids else (),
+        positions=records(connection, POSITION, _POSITIONS, live) if ids else (),
+        changes=changes,
+        controls=controls(connection, name),
+        last_runs=last_runs,
+        traded_decision_ids=traded,
+    )
+
+
+def _by_id(record: Any) -> int:
+    return int(record.id)
+
+
+def _trade_ids(connection: Connection, name: str, last_runs: tuple[StageRun, ...]) -> list[int]:
+    # There is no clock here: the newest clean run is at most one pass behind it. Without one, all are watched.
+    newest = max((run.finished_at for run in last_runs), default=None)
+    watched_from = ALWAYS if newest is None else newest - LATE_WATCHED
+    found = connection.execute(_LIVE_TRADE_IDS, {"account": name, "watched_from": watched_from})
+    return sorted(set(found.scalars()))
+
+
+def _decisions(
+    connection: Connection, name: str, trades: tuple[Trade, ...]
+) -> tuple[tuple[Decision, ...], frozenset[int]]:
+    claimed = {trade.decision_id for trade in trades}
+    ids = sorted(claimed.union(connection.execute(_WAITING_DECISION_IDS, {"account": name}).scalars()))
+    if not ids:
+        return (), frozenset()
+    traded = connection.execute(_TRADED, {"account": name, "ids": ids}).scalars()
+    return records(connection, DECISION, _DECISIONS, {"ids": ids}), frozenset(traded)

@@ -1,0 +1,1 @@
+"""Rows as frozen pages: what a command shows, before anybody has said how."""

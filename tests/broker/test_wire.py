@@ -1,0 +1,116 @@
+"""Over real sockets: how long it waits, how often it sends, and what it costs to import."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lib.broker.wire import ReadRetry
+from lib.domain.facts import Unknown
+from lib.errors import BrokerUnavailable
+from tests.broker.recorded import API_KEY, BODY, SECRET_KEY, broker
+
+ROOT = Path(__file__).parents[2]
+IMPATIENT_S = (3.05, 0.15)
+SOON_S = 3  # far from 0.15 on a busy machine, and far from waiting for ever
+
+
+@contextmanager
+def server(behave):
+    """Serve each connection with `behave(connection)` and collect the first line of every request that came."""
+    seen = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    head = connection.recv(65536)
+                    if head:
+                        seen.append(head.split(b"\r\n")[0].decode())
+                        behave(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(timeout=5)
+
+
+def stall(connection):
+    connection.settimeout(5)
+    connection.recv(1)  # until the client hangs up
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def break_off(connection):
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": "61e6')
+
+
+def redirect(connection):
+    connection.sendall(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /v2/orders\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("behave", [stall, reset, break_off, redirect])
+def test_a_write_is_sent_once_whatever_the_server_does(behave):
+    with server(behave) as (url, seen):
+        outcome = broker(trading_url=url, http_timeout_s=IMPATIENT_S).submit(BODY)
+    assert isinstance(outcome, Unknown)
+    assert seen == ["POST /v2/orders HTTP/1.1"]
+
+
+def test_a_silent_server_is_waited_for_no_longer_than_the_time_out():
+    with server(stall) as (url, seen):
+        started = time.monotonic()
+        with pytest.raises(BrokerUnavailable, match="GET /v2/account: no answer within the time-out"):
+            broker(trading_url=url, http_timeout_s=IMPATIENT_S).account()
+        assert 0.1 < time.monotonic() - started < SOON_S
+    assert seen == ["GET /v2/account HTTP/1.1"]
+
+
+def test_a_read_is_sent_three_times_over_a_connection_that_breaks():
+    with server(reset) as (url, seen):
+        retry = ReadRetry(sleep=lambda _seconds: None)
+        with pytest.raises(BrokerUnavailable, match="the connection failed"):
+            broker(trading_url=url, read_retry=retry).account()
+    assert len(seen) == 3
+
+
+def test_a_closed_port_is_said_in_one_line_without_keys():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(BrokerUnavailable, match="Connection refused") as caught:
+        broker(trading_url=url).account()
+    line = str(caught.value)
+    assert "\n" not in line
+    assert API_KEY not in line
+    assert SECRET_KEY not in line
+
+
+def test_nesting_that_no_parser_follows_is_an_unreadable_answer():
+    def nest(connection):
+        body = b"[" * 200_000
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with server(nest) as (url, _), pytest.raises(BrokerUnavailable, match="not JSON"):
+        broker(trading_url=url).account()
+
+
+def test_importing_the_adapter_loads_neither_pandas_nor_alpacas_models():
+    program = "import json, sys, lib.broker.alpaca; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(run.stdout))
+    assert "alpaca.common.rest" in loaded
+    assert not loaded & {"pandas", "numpy", "alpaca.trading", "alpaca.data", "alpaca.broker", "pytz", "sqlalchemy"}

@@ -1,0 +1,25 @@
+"""What every test may rely on: no setting of the shell reaches it, and no connection leaves the machine."""
+
+import os
+
+import pytest
+
+from tests.tools import loopback
+
+SETTINGS = ("BROKER", "DATABASE_URL", "STATE_DIR")
+PREFIXES = ("ALPACA_", "PAPER_")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")  # one on loopback would carry a request out
+
+for name in list(os.environ):
+    if name in SETTINGS or name.startswith(PREFIXES) or name.lower() in PROXIES:
+        del os.environ[name]
+
+loopback.install()
+
+
+@pytest.fixture(autouse=True)
+def no_connection_off_loopback():
+    """Fail a test that tried to leave the machine even where the code under test caught the refusal."""
+    loopback.refused.clear()
+    yield
+    assert not loopback.refused, f"tried to connect to {', '.join(loopback.refused)}"

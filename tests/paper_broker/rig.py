@@ -1,0 +1,74 @@
+"""A paper broker in a test's hands, and the orders it sends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+WEDNESDAY_OPEN = datetime(2013, 1, 2, 14, 30, tzinfo=UTC)
+
+
+class Rig:
+    """A paper broker, its clock, and a plain HTTP session that talks to it."""
+
+    def __init__(self, paper, clock, session, url):
+        self.paper, self.clock, self.session, self.url = paper, clock, session, url
+
+    def request(self, method, path, **kwargs):
+        kwargs.setdefault("timeout", 5)
+        return self.session.request(method, self.url + path, **kwargs)
+
+    def get(self, path, **params):
+        response = self.request("GET", path, params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def post(self, path, **body):
+        response = self.request("POST", path, json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def refused(self, status, code, **body):
+        """Send an order that must be refused with this status and code; return the body."""
+        response = self.request("POST", "/v2/orders", json=body)
+        assert (response.status_code, response.json().get("code")) == (status, code), response.text
+        return response.json()
+
+    def cancel(self, order_id):
+        response = self.request("DELETE", f"/v2/orders/{order_id}")
+        return response.status_code, response.json() if response.content else None
+
+    def price(self, bid, ask=None, symbol="AAPL"):
+        """Set a quote by hand; the ask is one cent above the bid unless told."""
+        ask = ask or str(Decimal(bid) + Decimal("0.01"))
+        return self.post("/paper/price", symbol=symbol, bid=bid, ask=ask)
+
+    def go_to(self, iso):
+        return self.post("/paper/clock", now=iso)
+
+    def advance(self, seconds):
+        return self.post("/paper/clock", advance_s=seconds)
+
+    def order(self, order_id, **params):
+        return self.get(f"/v2/orders/{order_id}", **params)
+
+    def buy(self, qty="10", **body):
+        return self.post("/v2/orders", **order_body(side="buy", qty=qty, **body))
+
+    def sell(self, qty="10", **body):
+        return self.post("/v2/orders", **order_body(side="sell", qty=qty, **body))
+
+    def oco(self, qty="10", target="160", stop="145", **body):
+        return self.post("/v2/orders", **oco_body(qty=qty, target=target, stop=stop, **body))
+
+    def fills(self, **params):
+        return self.get("/v2/account/activities/FILL", **params)
+
+
+def order_body(**body):
+    return {"symbol": "AAPL", "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"} | body
+
+
+def oco_body(qty="10", target="160", stop="145", **body):
+    legs = {"take_profit": {"limit_price": target}, "stop_loss": {"stop_price": stop}}
+    return order_body(side="sell", qty=qty, type="limit", order_class="oco", time_in_force="gtc") | legs | body

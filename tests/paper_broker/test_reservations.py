@@ -1,0 +1,72 @@
+from decimal import Decimal
+
+from tests.paper_broker.rig import oco_body, order_body
+
+
+def sell(**body):
+    return order_body(side="sell", **body)
+
+
+def test_an_open_sell_sets_its_shares_aside_and_a_second_one_is_refused(holder):
+    first = holder.sell(type="stop", stop_price="145", time_in_force="gtc")
+    position = holder.get("/v2/positions/AAPL")
+    assert (position["qty"], position["qty_available"]) == ("10", "0")
+    body = holder.refused(403, 40310000, **sell(type="limit", limit_price="160"))
+    assert body == {
+        "code": 40310000,
+        "message": "insufficient qty available for order (requested: 10, available: 0)",
+        "available": "0",
+        "existing_qty": "10",
+        "held_for_orders": "10",
+        "related_orders": [first["id"]],
+        "symbol": "AAPL",
+    }
+
+
+def test_two_sells_of_different_shares_are_taken(holder):
+    holder.sell(qty="5", type="stop", stop_price="145")
+    holder.sell(qty="5", type="limit", limit_price="160")
+    assert holder.get("/v2/positions/AAPL")["qty_available"] == "0"
+
+
+def test_an_oco_sets_its_shares_aside_once(holder):
+    holder.oco(qty="6")
+    assert holder.get("/v2/positions/AAPL")["qty_available"] == "4"
+    body = holder.refused(403, 40310000, **oco_body(qty="5"))
+    assert (body["available"], body["held_for_orders"]) == ("4", "6")
+
+
+def test_a_partly_filled_sell_holds_back_what_is_left(open_rig):
+    rig = open_rig(fill_plan={"exit": (Decimal(4),)})
+    rig.buy()
+    rig.sell(client_order_id="exit", type="limit", limit_price="149")
+    position = rig.get("/v2/positions/AAPL")
+    assert (position["qty"], position["qty_available"]) == ("6", "0")
+
+
+def test_more_than_is_held_is_refused(holder):
+    body = holder.refused(403, 40310000, **sell(qty="11"))
+    assert body["message"] == "insufficient qty available for order (requested: 11, available: 10)"
+    assert (body["existing_qty"], body["held_for_orders"], body["related_orders"]) == ("10", "0", [])
+
+
+def test_sold_shares_that_are_not_booked_yet_cannot_be_sold_again(open_rig):
+    rig = open_rig(booking_lag_s=Decimal(5))
+    rig.buy()
+    rig.advance(5)
+    rig.sell(qty="6")
+    position = rig.get("/v2/positions/AAPL")
+    assert (position["qty"], position["qty_available"]) == ("10", "4")
+    rig.refused(403, 40310000, **sell(qty="5"))
+    rig.advance(5)
+    assert rig.get("/v2/positions/AAPL")["qty"] == "4"
+
+
+def test_selling_leaves_the_average_entry_price_as_it_is(rig):
+    rig.buy(qty="2")
+    rig.price("160")
+    rig.buy(qty="1")
+    average = rig.get("/v2/positions/AAPL")["avg_entry_price"]
+    assert average == "153.343333333"  # (2 x 150.01 + 160.01) / 3
+    rig.sell(qty="1")
+    assert rig.get("/v2/positions/AAPL")["avg_entry_price"] == average

@@ -1,0 +1,66 @@
+import pytest
+
+from tests.paper_broker.rig import order_body
+
+WASH = "potential wash trade detected. use complex orders"
+BY_STOP = "opposite side market/stop order exists"
+BY_LIMIT = "opposite side limit order exists. use complex/limit/stop_limit orders"
+CROSSED = "sell order exists, buy limit price should be less than existing sell limit price"
+
+
+def refusal(rig, **body):
+    body = rig.refused(403, 40310000, **order_body(qty="1", **body))
+    assert body["message"] == WASH
+    return body
+
+
+@pytest.mark.parametrize(
+    "buy", [{"type": "market"}, {"type": "limit", "limit_price": "100"}, {"type": "stop", "stop_price": "170"}]
+)
+def test_a_resting_sell_stop_blocks_every_plain_buy(holder, buy):
+    stop = holder.sell(type="stop", stop_price="145", time_in_force="gtc")
+    body = refusal(holder, **buy)
+    assert (body["existing_order_id"], body["reject_reason"]) == (stop["id"], BY_STOP)
+
+
+def test_a_market_buy_meets_a_resting_sell_limit(holder):
+    limit = holder.sell(type="limit", limit_price="160")
+    body = refusal(holder)
+    assert (body["existing_order_id"], body["reject_reason"]) == (limit["id"], BY_LIMIT)
+
+
+def test_two_limits_may_not_cross_and_may_stand_apart(holder):
+    holder.sell(type="limit", limit_price="160")
+    body = refusal(holder, type="limit", limit_price="160")
+    assert (body["reject_reason"], body["buy_limit_price"], body["sell_limit_price"]) == (CROSSED, "160", "160")
+    holder.buy(qty="1", type="limit", limit_price="140")
+
+
+def test_a_new_sell_stop_meets_a_resting_buy(holder):
+    holder.buy(qty="1", type="limit", limit_price="140")
+    assert refusal(holder, side="sell", type="stop", stop_price="130")["reject_reason"] == BY_LIMIT
+
+
+def test_a_new_oco_and_a_new_trailing_stop_pass(holder):
+    holder.buy(qty="1", type="limit", limit_price="140")
+    holder.oco(qty="5")
+    holder.sell(qty="5", type="trailing_stop", trail_percent="5")
+
+
+def test_a_resting_oco_stands_in_the_way_of_a_plain_buy_that_would_match(holder):
+    parent = holder.oco()
+    assert refusal(holder, type="limit", limit_price="160")["existing_order_id"] == parent["id"]
+    assert refusal(holder)["existing_order_id"] == parent["id"]
+    holder.buy(qty="1", type="limit", limit_price="149")
+
+
+def test_whether_it_does_is_a_switch(open_rig):
+    rig = open_rig(wash_trade_resting_complex_exempt=True)
+    rig.buy()
+    rig.oco()
+    assert rig.order(rig.buy(qty="1")["id"])["status"] == "filled"
+
+
+def test_other_symbols_do_not_matter(holder):
+    holder.sell(type="stop", stop_price="145")
+    holder.buy(qty="1", symbol="MSFT")

@@ -1,0 +1,203 @@
+"""`python -m lib.store init`: from nothing to a database, and from an old one to this code's."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import warnings
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+
+from lib.errors import ConfigError
+from lib.store import queries, tables
+from lib.store.__main__ import main
+from lib.store.init import initialise, migrate
+from lib.store.sqlite import open_store
+from tests.store.build import NOW, insert_trade, write
+
+OTHERS_OWN = {"alembic_version", "sqlite_sequence"}
+REPOSITORY = Path(__file__).resolve().parents[2]
+MIGRATIONS = REPOSITORY / "lib/store/migrations"
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/deep/down/trading.db"
+
+
+@pytest.fixture
+def settings(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("BROKER", "local")
+
+
+@pytest.fixture
+def opened():
+    stores = []
+
+    def open_one(*args, **options):
+        stores.append(open_store(*args, **options))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+def schema_of(store):
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    return {name: re.sub(r"\s+", " ", sql) for name, sql in rows if name not in OTHERS_OWN}
+
+
+def test_the_schema_version_of_the_code_is_its_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [tables.SCHEMA_VERSION]
+
+
+def test_the_migrations_lead_to_exactly_the_tables_of_the_code(url, tmp_path, opened):
+    initialise(url, tmp_path, now=NOW)
+    migrated = opened(url, tmp_path)
+    with migrated.reading() as connection, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*expression-based index '?uq_quantity_change_activity")
+        options = {
+            "compare_server_default": True,
+            "include_object": lambda _object, name, *_: name != "uq_quantity_change_activity",  # below: an expression
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, tables.metadata) == []
+    made = schema_of(opened("sqlite://", tmp_path, create=True))
+    migrated_schema = schema_of(migrated)
+    assert migrated_schema.keys() == made.keys()
+    assert migrated_schema["uq_quantity_change_activity"] == made["uq_quantity_change_activity"]
+    assert sum("AUTOINCREMENT" in sql for sql in migrated_schema.values()) == len(tables.metadata.tables)
+
+
+def test_init_makes_folders_file_tables_and_an_account(url, tmp_path, opened):
+    made = initialise(url, tmp_path, now=NOW)
+    store = opened(url, tmp_path)
+    store.check_schema()
+    account = store.account("main")
+    assert account.namespace == made.namespace
+    assert re.fullmatch(r"[a-z0-9]{6}", made.namespace)
+    assert (account.broker, account.environment, account.account_number) == (None, None, None)
+    assert [entry.op for entry in queries.events_of(store, "account", account.id)] == ["insert"]
+
+
+def test_init_a_second_time_changes_nothing(url, tmp_path, opened):
+    first = initialise(url, tmp_path, now=NOW)
+    store = opened(url, tmp_path)
+    write(store, insert_trade(1))
+    second = initialise(url, tmp_path, now=NOW)
+    assert (first.done, second.done) == ("created", "nothing")
+    assert second.namespace == first.namespace
+    assert len(queries.journal(store, "main")) == 1
+    assert len(queries.events(store, "main")) == 2
+
+
+def test_a_second_account_has_a_namespace_of_its_own(url, tmp_path):
+    first = initialise(url, tmp_path, now=NOW)
+    second = initialise(url, tmp_path, "second", now=NOW)
+    assert second.done == "updated"
+    assert second.namespace != first.namespace
+    assert initialise(url, tmp_path, now=NOW).namespace == first.namespace
+
+
+def test_init_refuses_a_name_that_cannot_name_an_account(url, tmp_path):
+    with pytest.raises(ConfigError, match="letters, digits"):
+        initialise(url, tmp_path, "../main", now=NOW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_leaves_a_schema_from_the_future_alone(url, tmp_path):
+    initialise(url, tmp_path, now=NOW)
+    path = url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigError, match="from the future"):
+        initialise(url, tmp_path, now=NOW)
+
+
+def test_init_leaves_tables_that_it_did_not_make_alone(tmp_path):
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE trade_journal (what TEXT)")
+    with pytest.raises(ConfigError, match="cannot be migrated, and is as it was: table trade_journal already exists"):
+        initialise(f"sqlite:///{path}", tmp_path, now=NOW)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("trade_journal",)]
+
+
+def test_a_migration_and_its_version_are_written_together_or_not_at_all(url, tmp_path, opened):
+    store = opened(url, tmp_path, create=True)
+    with store.writing() as connection:
+        for name in (*tables.metadata.tables, "alembic_version"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+    writer = store._database.writer
+
+    class Killed(BaseException):
+        pass
+
+    def die_late(connection, cursor, statement, *rest):
+        if "alembic_version" in statement and statement.startswith("INSERT"):
+            raise Killed
+
+    event.listen(writer, "before_cursor_execute", die_late)
+    with pytest.raises(Killed):
+        migrate(store)
+    event.remove(writer, "before_cursor_execute", die_late)
+    assert store.schema_found() is None
+    assert schema_of(store) == {}
+    migrate(store)
+    store.check_schema()
+
+
+def test_two_inits_at_once_end_with_one_database(url, settings, tmp_path):
+    program = [sys.executable, "-m", "lib.store", "init", "--json"]
+    both = [subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [json.loads(process.communicate()[0]) for process in both]
+    assert answers[0]["namespace"] == answers[1]["namespace"]
+
+
+def test_the_command_says_in_one_line_what_there_is(url, settings, capsys):
+    assert main(["init"]) == 0
+    line = capsys.readouterr().out
+    path = url.removeprefix("sqlite:///")
+    created = re.fullmatch(rf"created {path}: schema 0001, account main, namespace ([a-z0-9]{{6}})\n", line)
+    assert main(["init"]) == 0
+    again = capsys.readouterr().out
+    assert again == f"already at {path}: schema 0001, account main, namespace {created[1]}\n"
+
+
+def test_the_command_takes_another_database_and_another_account(settings, tmp_path, capsys):
+    other = f"sqlite:///{tmp_path}/other.db"
+    assert main(["init", "--database", other, "--account", "second", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0001")
+    assert made["database"] == f"{tmp_path}/other.db"
+
+
+def test_a_setting_that_needs_a_person_is_one_line_and_exit_code_2(settings, capsys):
+    assert main(["init", "--database", "mysql://me:secret@host/db"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "only sqlite is offered" in printed.err
+    assert "secret" not in printed.err
+
+
+def test_a_version_that_no_migration_knows_is_left_alone(url, tmp_path, opened):
+    initialise(url, tmp_path, now=NOW)
+    with opened(url, tmp_path).writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(ConfigError, match="cannot be migrated, and is as it was"):
+        initialise(url, tmp_path, now=NOW)

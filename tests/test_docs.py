@@ -1,0 +1,157 @@
+"""What is written for users agrees with what there is: README, settings, crontab, the page of commands."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.tools import make_commands, tidy
+
+ROOT = Path(__file__).parents[1]
+FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def settings_of(text):
+    """Return the names that an .env file sets or shows behind a comment sign, in their order."""
+    return re.findall(r"^#?([A-Z][A-Z_]*)=", text, re.MULTILINE)
+
+
+def targets_of(makefile):
+    """Return the targets that `make help` lists."""
+    return re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+
+
+def unnamed(names, text):
+    """Return the names that a text does not hold as a word of their own."""
+    return [name for name in names if not re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)]
+
+
+def jobs_of(crontab):
+    """Parse a crontab: return (five fields, command) of each job, or raise ValueError as cron would refuse it."""
+    jobs = []
+    for line in crontab.splitlines():
+        if not line.strip() or line.lstrip().startswith("#") or re.match(r"^\s*\w+\s*=", line):
+            continue
+        *fields, command = line.split(maxsplit=5)
+        if len(fields) != len(FIELDS) or "%" in command:
+            message = f"cron cannot read: {line}"
+            raise ValueError(message)
+        for text, (name, lowest, highest) in zip(fields, FIELDS, strict=True):
+            values = [int(value) for value in re.findall(r"\d+", text.partition("/")[0])]
+            if not re.fullmatch(r"(\*|\d+(-\d+)?)(/[1-9]\d*)?(,\d+(-\d+)?(/[1-9]\d*)?)*", text) or not all(
+                lowest <= value <= highest for value in values
+            ):
+                message = f"{text!r} is no {name}"
+                raise ValueError(message)
+        jobs.append((tuple(fields), command))
+    return jobs
+
+
+def test_the_readme_names_every_setting():
+    assert unnamed(settings_of(read(".env.example")), read("README.md")) == []
+
+
+def test_the_readme_names_every_command():
+    assert unnamed(make_commands.COMMANDS, read("README.md")) == []
+
+
+def test_the_readme_names_every_target_of_make():
+    assert unnamed([f"make {target}" for target in targets_of(read("Makefile"))], read("README.md")) == []
+
+
+def test_every_target_has_its_line_of_help():
+    makefile = read("Makefile")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
+    assert sorted(targets_of(makefile)) == sorted(set(phony) - {"again"})
+    asked_for = {"demo", "test", "test-fast", "lint", "bench", "sessions", "docs", "paper-broker", "clean", "help"}
+    assert asked_for <= set(targets_of(makefile))
+
+
+def test_the_example_lists_exactly_the_settings_there_are():
+    known = import_module("lib.config").SETTINGS
+    listed = settings_of(read(".env.example"))
+    assert sorted(listed) == sorted(known)
+    assert len(set(listed)) == len(listed)
+
+
+def test_the_example_as_it_stands_sets_nothing():
+    assert [line for line in read(".env.example").splitlines() if line and not line.startswith("#")] == []
+
+
+def test_the_page_of_commands_is_what_the_commands_say():
+    assert read("docs/commands.md") == make_commands.page()
+
+
+def test_every_module_that_can_be_started_is_on_the_page_of_commands():
+    modules = {module.removesuffix(".__main__") for module in tidy.commands(tidy.sources()).values()}
+    lib_alone = {"lib"}  # python -m lib lists the others
+    ours = {module for module in modules if module.startswith("lib")} - lib_alone
+    assert ours <= {command.removeprefix("-m ") for command in make_commands.COMMANDS}
+
+
+def test_the_crontab_starts_each_stage_at_its_interval():
+    intervals = {re.search(r"python (\S+)", command)[1]: fields for fields, command in jobs_of(read("crontab"))}
+    rest = ("*", "*", "*", "*")
+    assert intervals == {
+        "order_executor.py": ("*/5", *rest),
+        "order_monitor.py": ("*/5", *rest),
+        "position_monitor.py": ("*/10", *rest),
+    }
+
+
+def test_every_job_of_the_crontab_goes_home_is_limited_asks_first_and_keeps_its_log():
+    for _, command in jobs_of(read("crontab")):
+        start = 'cd "$TRADING_MONITOR" && timeout -k 30 270 .venv/bin/python '
+        assert command.startswith(start)
+        script, flag, log, errors = command.removeprefix(start).split()
+        assert (flag, errors) == ("--if-due", "2>&1")
+        assert (ROOT / script).is_file(), script
+        assert (ROOT / log.removeprefix(">>")).parent.is_dir(), log
+
+
+def test_the_crontab_has_one_line_to_edit_and_leaves_the_zone_to_the_code():
+    assignments = re.findall(r"^(\w+)=(.*)$", read("crontab"), re.MULTILINE)
+    assert assignments == [("SHELL", "/bin/sh"), ("TRADING_MONITOR", "/opt/trading-monitor")]
+    assert read("crontab").endswith("\n")
+
+
+def test_ci_runs_the_tests_and_nothing_else():
+    lines = [line for line in read(".ci/run").splitlines() if not line.startswith(("#!", "set ", "cd "))]
+    assert lines == ["exec make test"]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_git_keeps_the_code_and_the_log_directory_and_ignores_what_a_run_leaves():
+    lines = set(read(".gitignore").splitlines())
+    assert not {"lib/", "lib", "/lib/", "var/", "/var/"} & lines
+    assert {"/.venv/", "/.env", "*.db", "/var/*", "!/var/log/"} <= lines
+
+
+def test_there_is_a_changelog():
+    assert len(read("CHANGELOG.md").split()) > 10
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "*/5 * * * python x.py",
+        "61 * * * * python x.py",
+        "*/0 * * * * python x.py",
+        "* 24 * * * python x.py",
+        "@reboot",
+        "*/5 * * * * date +%F >>log",
+    ],
+)
+def test_the_parser_refuses_what_cron_would_not_run_as_written(line):
+    with pytest.raises(ValueError, match=r"is no|cannot read"):
+        jobs_of(f"# header\nSHELL=/bin/sh\n{line}\n")
+
+
+def test_a_name_counts_only_as_a_word_of_its_own():
+    assert unnamed(["make test", "BROKER"], "run `make test-fast` with PAPER_BROKER") == ["make test", "BROKER"]
+    assert unnamed(["make test", "-m lib.store"], "`make test`; python -m lib.store init") == []

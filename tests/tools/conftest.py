@@ -1,0 +1,79 @@
+"""What the tests of the commands share: a database, and a way to run `python -m lib.decide` on it."""
+
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+
+from lib.bootstrap import simulated_store
+from lib.decide import main
+
+NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)  # a Friday, 09:00 in New York
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    file = tmp_path / "trading.db"
+    simulated_store(f"sqlite:///{file}", tmp_path, NOW).close()
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{file}")
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("BROKER", "local")
+    monkeypatch.setenv("COLUMNS", "80")
+    return file
+
+
+@pytest.fixture
+def decide(database, capsys):
+    """Run a verb; return exit code, standard output, standard error."""
+
+    def run(*words):
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def store(database, tmp_path):
+    opened = simulated_store(f"sqlite:///{database}", tmp_path, NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(text):
+        file = tmp_path / "moves.csv"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.fixture
+def sql(database):
+    """Run a statement as another program would; return its rows."""
+
+    def run(statement, *values):
+        connection = sqlite3.connect(database)
+        try:
+            found = connection.execute(statement, values).fetchall()
+            connection.commit()
+            return found
+        finally:
+            connection.close()
+
+    return run
+
+
+@pytest.fixture
+def ticks(sql):
+    """Return (id, Approve) of every decision."""
+    return lambda: sql("SELECT id, Approve FROM analysis_decision ORDER BY id")
+
+
+@pytest.fixture
+def count(sql):
+    """Return how many decisions there are."""
+    return lambda: sql("SELECT count(*) FROM analysis_decision")[0][0]
