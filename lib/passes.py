@@ -84,7 +84,7 @@ def run_pass(
         account=account,
         run_id=run_id,
         tools=tools,
-        log=log or Log(None, run_id),
+        log=log or Log(None),
         started=started,
         only_decision=only_decision,
     )
@@ -172,6 +172,7 @@ def _rounds(running: _Pass, result: PassResult) -> None:
             running.log.event(
                 clock.now(),
                 each.action.__class__.__name__.lower(),
+                run=running.run_id,
                 outcome=each.outcome,
                 why=each.action.why,
                 **({"detail": each.detail} if each.detail else {}),
@@ -208,6 +209,19 @@ def _close(running: _Pass, result: PassResult) -> None:
         unfinished=unfinished,
         sessions=running.market.sessions if running.market.asked else (),
         durable=running.tools.durable,
+    )
+    now = running.tools.clock.now()
+    for problem in result.problems:
+        running.log.event(now, "problem", run=running.run_id, code=problem.code, message=problem.message)
+    running.log.event(
+        now,
+        "stage.finished",
+        run=running.run_id,
+        outcome=result.outcome,
+        rounds=result.rounds,
+        actions=len(result.applied),
+        failed=len(result.failed),
+        duration_ms=(now - running.started) // timedelta(milliseconds=1),
     )
 
 

@@ -100,7 +100,7 @@ def _look_again(one: Callable[[], int]) -> None:
 
 
 def _one(stage: str, tools, options: argparse.Namespace) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    from lib.logs import stderr_log
+    from lib.logs import Log
     from lib.passes import run_pass
     from lib.render.result import result_json, result_text
 
@@ -110,7 +110,7 @@ def _one(stage: str, tools, options: argparse.Namespace) -> int:  # type: ignore
         account=options.account,
         only_decision=getattr(options, "decision", None),
         dry_run=options.dry_run,
-        log=stderr_log(stage, verbose=options.verbose),
+        log=Log(sys.stderr),
     )
     sys.stdout.write(result_json(result) if options.json else result_text(result, verbose=options.verbose))
     sys.stdout.flush()

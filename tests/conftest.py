@@ -17,6 +17,18 @@ for name in list(os.environ):
 loopback.install()
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests have to say in numbers: `record_property("said", …)` reaches here from any worker."""
+    said = [
+        words
+        for report in terminalreporter.stats.get("passed", [])
+        for name, words in getattr(report, "user_properties", [])
+        if name == "said"
+    ]
+    for words in sorted(said):
+        terminalreporter.write_line(words)
+
+
 @pytest.fixture(autouse=True)
 def no_connection_off_loopback():
     """Fail a test that tried to leave the machine even where the code under test caught the refusal."""

@@ -85,13 +85,13 @@ def _write(page: Page, console: Console) -> None:
 
 def _replay(page: ReplayPage, console: Console) -> None:
     _say(console, page.title)
-    _say(console, "")
+    console.line()
     _journal(page.journal, console)
     if page.decisions.rows:
-        _say(console, "")
+        console.line()
         _say(console, "decisions that became no trade:")
         _decisions(page.decisions, console)
-    _say(console, "")
+    console.line()
     for line in (*page.unread, *page.lines, *(f"BROKEN PROMISE {broken}" for broken in page.broken), page.recount):
         _say(console, line)
 

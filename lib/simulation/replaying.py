@@ -105,7 +105,10 @@ def _outcome(played: World, story: Story, span: int, unread: tuple[str, ...]) ->
         unread=unread,
         lines=(
             f"database: {shown(story.database)}   report: {shown(story.directory / 'report.txt')}",
-            f"to look at it with the tools: DATABASE_URL=sqlite:///{shown(story.database)} python -m lib.decide list",
+            (
+                f"the tools look at it with DATABASE_URL=sqlite:///{shown(story.database)}, "
+                "such as: .venv/bin/python -m lib.decide list"
+            ),
         ),
         broken=broken,
         recount=recount,
