@@ -23,9 +23,19 @@ PLAN_FRESH = timedelta(seconds=5)
 """Older than this, the position is read again before an exit goes out."""
 
 
-def apply(actions: Sequence[Action], tools: Tools, *, account: str, run_id: str, planned_at: datetime) -> list[Applied]:
-    """Carry out the actions in order. One that fails stops no other; a store that fails stops all."""
-    return [_one(action, tools, account, run_id, planned_at) for action in actions]
+def apply(
+    actions: Sequence[Action], tools: Tools, *, account: str, run_id: str, planned_at: datetime, deadline: datetime
+) -> list[Applied]:
+    """Carry out the actions in order. One that fails stops no other; a store that fails stops all.
+
+    What is not begun by the deadline is dropped: the next pass plans it anew.
+    """
+    return [
+        _one(action, tools, account, run_id, planned_at)
+        if tools.clock.now() <= deadline
+        else Applied(action=action, outcome="dropped", detail="the pass is past its deadline")
+        for action in actions
+    ]
 
 
 def _one(action: Action, tools: Tools, account: str, run_id: str, planned_at: datetime) -> Applied:

@@ -159,15 +159,21 @@ def with_halt_file(tools: Tools, rows: Rows) -> Rows:
 def _rounds(running: _Pass, result: PassResult) -> None:
     """Look, plan and apply until a plan is empty, the rounds are used up or the deadline has passed."""
     tools, clock = running.tools, running.tools.clock
-    look = LOOKS[running.stage]
+    look, deadline = LOOKS[running.stage], running.started + DEADLINE
     for n in range(ROUNDS_MAX + 1):
         rows, context = with_halt_file(tools, tools.store.rows(running.account)), running.context()
         plan = look(rows, tools, context)
         result.problems, result.notes, result.rounds = plan.problems, plan.notes, n + 1
-        late = clock.now() - running.started > DEADLINE
-        if not plan.actions or n == ROUNDS_MAX or late:
+        if not plan.actions or n == ROUNDS_MAX or clock.now() > deadline:
             break
-        applied = apply(plan.actions, tools, account=running.account, run_id=running.run_id, planned_at=context.now)
+        applied = apply(
+            plan.actions,
+            tools,
+            account=running.account,
+            run_id=running.run_id,
+            planned_at=context.now,
+            deadline=deadline,
+        )
         for each in applied:
             running.log.event(
                 clock.now(),
