@@ -15,6 +15,8 @@ def plan_values(rows: Rows, snapshot: Snapshot, context: Context) -> tuple[Write
     """Write the current value of each open position, where it changed."""
     writes = []
     for position in rows.positions:
+        if position.last_updated is not None and position.last_updated > context.pass_started_at:
+            continue  # valued in this pass: a live quote is newer in every round
         values = _values(position, snapshot.quotes.get(position.symbol), context)
         changed = {name: value for name, value in values.items() if getattr(position, name) != value}
         if changed:

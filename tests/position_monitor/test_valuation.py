@@ -64,3 +64,9 @@ def test_each_position_is_written_by_itself():
 def test_the_rows_are_changed_at_the_version_they_were_read():
     changed = valued(position(version=4), AAPL=quote("151", "151"))[0].changes[0]
     assert (changed.table, changed.id, changed.version) == ("position_tracking", 5, 4)
+
+
+def test_a_position_is_valued_once_a_pass_however_often_the_quote_moves():
+    in_this_pass = position(last_updated=NOW + SECOND, quote_time=NOW)
+    assert valued(in_this_pass, AAPL=quote("151", "151")) == ()
+    assert len(valued(position(last_updated=NOW, quote_time=NOW), AAPL=quote("151", "151"))) == 1
