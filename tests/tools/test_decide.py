@@ -8,6 +8,8 @@ import pytest
 from lib.decide import main
 from lib.intake import preview
 from lib.planning import checks
+from lib.planning.decisions import digest
+from lib.store import queries
 
 GOOD = ["--symbol", "AAPL", "--entry", "150", "--stop", "145", "--target", "160"]
 
@@ -122,6 +124,15 @@ def test_approve_ticks_shows_what_is_approved_and_may_be_repeated(decide, sql, t
     assert "1 already approved" in out
     assert ticks() == [(1, 1)]
     assert sql("SELECT op FROM event WHERE table_name = 'analysis_decision'") == [("insert",), ("update",)]
+
+
+def test_an_approval_binds_the_numbers_at_once_not_at_the_next_pass(decide, store, sql):
+    decide("add", "--symbol", "AAPL", "--entry", "150", "--stop", "145", "--target", "160")
+    decide("approve", 1)
+    shown = queries.decision(store, 1)
+    sql("UPDATE analysis_decision SET planned_entry = '151'")
+    assert shown.approved_digest == digest(shown) != digest(queries.decision(store, 1))
+    assert shown.approved_seen_at is not None
 
 
 def test_an_unknown_id_stops_the_approval_of_all(decide, ticks):
