@@ -45,9 +45,9 @@ sessions: $(DEV) ## write lib/sessions.csv anew from exchange_calendars
 docs: $(DEV) ## write docs/commands.md anew from each command's --help
 	@$(CLEAN_RUN) -m tests.tools.make_commands
 
-paper-broker: $(RUNTIME) ## serve the built-in broker at http://127.0.0.1:8900
+paper-broker: $(RUNTIME) ## serve a paper broker of its own at http://127.0.0.1:8900
 	@mkdir -p var
-	@$(RUN) -m lib.paper_broker --state var/paper.db --prices data
+	@$(RUN) -m lib.paper_broker --state var/paper-server.db --prices data
 
 clean: ## remove .venv, caches and the demo's files; your database stays
 	@rm -rf $(VENV) var/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,7 +26,7 @@ paper_broker/   another program: a local Alpaca
 simulation/     world.py the only thing that drives stages in simulated time; faults.py lifecycles.py evidence.py
                 replaying.py a World with a table of decisions; story.py replay_arguments.py what to replay
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py
-views/          pages, pure: journal.py decisions.py replay.py
+views/          pages, pure: journal.py decisions.py replay.py; pages.py all of them
 render/         text.py as_json.py result.py progress.py
 
 And by themselves:

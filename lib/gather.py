@@ -17,14 +17,15 @@ from lib.domain.ids import is_ours
 from lib.domain.limits import FILLS_OVERLAP
 from lib.domain.money import ZERO
 from lib.domain.records import Order, Rows
-from lib.domain.states import ENDED, PENDING, UNSENT
+from lib.domain.states import ENDED, PENDING, REJECTED, UNSENT
+from lib.planning.books import was_sent_again
 from lib.planning.context import Context
 from lib.planning.decisions import NewTrade, read_decision
 from lib.planning.entries import candidates
 from lib.store.port import Store
 
 WATCH_UNSENT = ENTRY_CUTOFF + timedelta(hours=3)
-"""An order never seen is looked for until the evening pass after its entry window."""
+"""An order never seen is looked for until the evening pass after its entry window, or the first look after that."""
 
 
 def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: str = "order_monitor") -> Snapshot:
@@ -32,7 +33,7 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
     now = context.now
     live = broker.live_orders()
     by_id = _targeted(broker, rows.orders, live)
-    looked_up = _looked_up(broker, rows.orders, live, now)
+    looked_up = _looked_up(broker, rows.orders, live, _last_look(rows, stage))
     found = [o for o in (*live, *by_id.values(), *looked_up.values()) if o is not None]
     return Snapshot(
         at=now,
@@ -49,7 +50,7 @@ def order_executor_snapshot(broker: Broker, rows: Rows, context: Context) -> Sna
     now = context.now
     pending = [o for o in rows.orders if o.order_status == PENDING]
     trades = [t for d in candidates(rows, context) if isinstance(t := read_decision(d), NewTrade)]
-    looked_up = _looked_up(broker, pending, (), now) if pending else {}
+    looked_up = _looked_up(broker, pending, ()) if pending else {}
     if not trades or context.session is None:
         return Snapshot(at=now, by_client_id=looked_up)
     assets = {symbol: broker.asset(symbol) for symbol in sorted({t.symbol for t in trades})}
@@ -103,20 +104,29 @@ def _targeted(broker: Broker, orders: Collection[Order], live: Iterable[BrokerOr
 
 
 def _looked_up(
-    broker: Broker, orders: Iterable[Order], live: Iterable[BrokerOrder], now: datetime
+    broker: Broker, orders: Iterable[Order], live: Iterable[BrokerOrder], last_look: datetime | None = None
 ) -> dict[str, BrokerOrder | None]:
     """Look up by our id every order whose outcome is unknown, and those given up not long ago."""
     shown = {order.client_order_id for order in live}
     return {
         o.client_order_id: broker.order_by_client_id(o.client_order_id)
         for o in orders
-        if o.parent_id is None and o.client_order_id not in shown and (o.order_status == PENDING or _is_watched(o, now))
+        if o.parent_id is None
+        and o.client_order_id not in shown
+        and (o.order_status == PENDING or _is_watched(o, last_look))
     }
 
 
-def _is_watched(order: Order, now: datetime) -> bool:
-    last = order.expires_at or order.created_at
-    return order.order_status == UNSENT and now <= last + WATCH_UNSENT
+def _is_watched(order: Order, last_look: datetime | None) -> bool:
+    """Say whether an order that was given up may still arrive: a look must come after its time, whenever that is."""
+    given_up = order.order_status == UNSENT or (order.order_status == REJECTED and was_sent_again(order))
+    if not given_up or order.alpaca_order_id is not None:
+        return False
+    return last_look is None or last_look <= (order.expires_at or order.created_at) + WATCH_UNSENT
+
+
+def _last_look(rows: Rows, stage: str) -> datetime | None:
+    return max((run.started_at for run in rows.last_runs if run.stage == stage), default=None)
 
 
 def fills_since(rows: Rows, found: Iterable[BrokerOrder], now: datetime, stage: str) -> datetime:
@@ -126,7 +136,7 @@ def fills_since(rows: Rows, found: Iterable[BrokerOrder], now: datetime, stage: 
     add up yet, and for a position that vanished, whose explanation may be any fill since it was opened.
     """
     looks = [run.started_at for run in rows.last_runs if run.stage == stage]
-    oldest = [o.submitted_at or o.created_at for o in rows.orders] if not looks else []
+    oldest = [o.created_at for o in rows.orders] if not looks else []
     since = [min(looks, default=now), *oldest]
     booked: dict[int, object] = {}
     for fill in rows.fills:
@@ -135,7 +145,7 @@ def fills_since(rows: Rows, found: Iterable[BrokerOrder], now: datetime, stage: 
     for order in rows.orders:
         known = max(order.filled_qty, filled.get(order.alpaca_order_id or "", ZERO))
         if known != booked.get(order.id, ZERO):
-            since.append(order.submitted_at or order.created_at)
+            since.append(order.created_at)
     opened = {t.id: t.entry_time or t.created_at for t in rows.trades}
     since += [opened[p.trade_id] for p in rows.positions if p.missing_since is not None and p.trade_id in opened]
     return min(since) - FILLS_OVERLAP

@@ -192,6 +192,7 @@ def _rounds(running: _Pass, result: PassResult) -> None:
         clock.sleep(WAITS_S[n])
     if plan.problems or plan.actions:
         result.outcome = "incomplete"
+        result.notes += tuple(f"left: {action.why}" for action in plan.actions)
 
 
 def _close(running: _Pass, result: PassResult) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from lib.runner import guarded
 from lib.simulation.replay_arguments import parser, story_of
 
+REPORT_CHARS = 120
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Replay, print the journal, return the exit code."""
@@ -19,15 +21,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from lib.render.as_json import page_json
     from lib.render.progress import progress_bar
-    from lib.render.text import page_text
+    from lib.render.text import page_text, render_page
     from lib.simulation.replaying import replay
 
     story = story_of(options)
     with progress_bar("replay", story.first, story.last) as progress:
         outcome = replay(story, progress)
-    report = page_text(outcome.page, width=120)
-    (story.directory / "report.txt").write_text(report, encoding="utf-8")
-    sys.stdout.write(page_json(outcome.page) if options.json else report)
+    (story.directory / "report.txt").write_text(page_text(outcome.page, width=REPORT_CHARS), encoding="utf-8")
+    if options.json:
+        sys.stdout.write(page_json(outcome.page))
+    else:
+        render_page(outcome.page, sys.stdout, width=None if sys.stdout.isatty() else REPORT_CHARS)
     return 0 if outcome.holds else 1
 
 

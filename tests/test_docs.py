@@ -1,5 +1,6 @@
 """What is written for users agrees with what there is: README, settings, crontab, the page of commands."""
 
+import ast
 import re
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.tools import make_commands, tidy
 
 ROOT = Path(__file__).parents[1]
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+PLANNING = {path: text for path, text in tidy.sources().items() if path.startswith("lib/planning/")}
 
 
 def read(name):
@@ -29,6 +31,25 @@ def targets_of(makefile):
 def unnamed(names, text):
     """Return the names that a text does not hold as a word of their own."""
     return [name for name in names if not re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)]
+
+
+def codes_of(maker):
+    """Return (code, final) of each `maker(code=…)` in the planning; a code that is no literal stands as `x["CODE"]`."""
+    found = set()
+    for text in PLANNING.values():
+        for function in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)):
+            for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+                if not isinstance(call.func, ast.Name) or call.func.id != maker:
+                    continue
+                given = {word.arg: word.value for word in call.keywords}
+                final = "final" not in given
+                if isinstance(given["code"], ast.Constant):
+                    found.add((given["code"].value, final))
+                    continue
+                keys = re.findall(r"\[[\"']([A-Z_]+)[\"']\] = ", ast.unparse(function))
+                assert keys, f"{function.name}: the code of a {maker} is nowhere to be read"
+                found |= {(key, final) for key in keys}
+    return found
 
 
 def jobs_of(crontab):
@@ -70,6 +91,27 @@ def test_every_target_has_its_line_of_help():
     assert sorted(targets_of(makefile)) == sorted(set(phony) - {"again"})
     asked_for = {"demo", "test", "test-fast", "lint", "bench", "sessions", "docs", "paper-broker", "clean", "help"}
     assert asked_for <= set(targets_of(makefile))
+
+
+def test_the_page_of_operations_lists_exactly_the_problems_there_are():
+    _, _, after = read("docs/operations.md").partition("## Problems\n")
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", after.partition("\n## ")[0], re.MULTILINE)
+    known = {code for code, _ in codes_of("Problem")}
+    assert {"UNCOVERED", "UNEXPLAINED", "ENTRY_ROW_GONE"} <= known
+    assert sorted(listed) == sorted(known)
+
+
+def test_the_page_of_operations_lists_exactly_the_refusals_there_are_and_says_which_are_final():
+    _, _, after = read("docs/operations.md").partition("## Why a decision was not taken\n")
+    final, later = after.partition("\n## ")[0].split("For now (`WAITING`")
+    known = codes_of("Refused")
+    answered = {code for code, is_final in known if is_final}
+    waiting = {code for code, is_final in known if not is_final}
+    written = set(re.findall(r'"execution_note": f?"([A-Z]+): ', PLANNING["lib/planning/entries.py"]))
+    assert {"LEVELS", "COLLAR"} <= {code for code, _ in known}
+    assert written
+    assert set(re.findall(r"`([A-Z_]{3,})`", later)) == waiting
+    assert set(re.findall(r"`([A-Z_]{3,})`", final)) - {"REJECTED"} == answered | written
 
 
 def test_the_example_lists_exactly_the_settings_there_are():

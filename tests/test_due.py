@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from lib import clock, due, sessions
+from lib.domain.hours import ENTRY_CUTOFF, ENTRY_DELAY
 
 NYSE = sessions.load()
 ORDINARY, FRIDAY, SATURDAY, MONDAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 23)
@@ -341,3 +342,7 @@ def test_the_gate_loads_nothing_heavy(tmp_path):
     loaded = set(answer.stdout.split())
     assert "lib.due" in loaded
     assert loaded & set(heavy.split()) == set()
+
+
+def test_the_gate_and_the_rules_mean_the_same_entry_window():
+    assert (due.ENTRIES_START, due.ENTRIES_END) == (ENTRY_DELAY, ENTRY_CUTOFF)

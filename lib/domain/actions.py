@@ -58,6 +58,7 @@ class Write:
     changes: tuple[RowChange, ...]
     why: str
     symbol: str | None = None
+    answers_decision: bool = False  # what a person wants to read of a pass, as against its bookkeeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

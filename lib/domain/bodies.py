@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from lib.domain.facts import BrokerOrder
-from lib.domain.money import D, text
+from lib.domain.money import ZERO, D, text
 
 Body = Mapping[str, object]
 
@@ -100,7 +100,10 @@ def readable(payload: str | None) -> Body | None:
 
 
 def differences(body: Body, found: BrokerOrder) -> tuple[str, ...]:
-    """Name the fields in which an order found under our id is not the order we froze."""
+    """Name the fields in which an order found under our id is not the order we froze.
+
+    What a leg of an OCO has filled, the broker takes off its parent's quantity.
+    """
     wanted: dict[str, object] = {
         "symbol": body["symbol"],
         "side": body["side"],
@@ -116,6 +119,10 @@ def differences(body: Body, found: BrokerOrder) -> tuple[str, ...]:
         if value is not None:
             wanted[name] = D(str(value))
     wrong = [name for name, value in wanted.items() if getattr(found, name) != value]
+    if "qty" in wrong and found.qty is not None:
+        taken = sum((leg.filled_qty for leg in found.legs), ZERO)
+        if found.qty < D(str(body["qty"])) <= found.qty + taken:
+            wrong.remove("qty")
     leg = body.get("stop_loss")
     if isinstance(leg, Mapping) and found.legs and found.legs[0].stop_price != D(str(leg["stop_price"])):
         wrong.append("stop_loss")

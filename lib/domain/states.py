@@ -37,12 +37,6 @@ class Action(StrEnum):
     NEW_TRADE = "NEW_TRADE"
 
 
-class Side(StrEnum):
-    """The side of a trade."""
-
-    LONG = "long"
-
-
 class DecisionStatus(StrEnum):
     """How far a decision has come: the column `execution_status`."""
 
@@ -74,7 +68,7 @@ class ControlState(StrEnum):
 
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"  # nothing that can increase a position; resting entries stay
-    HALTED = "HALTED"  # same, and resting entries are cancelled
+    HALTED = "HALTED"  # the same: what the system itself writes when something is wrong
     FROZEN = "FROZEN"  # no request that changes anything
 
 

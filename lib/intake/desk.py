@@ -22,10 +22,10 @@ from lib.intake.csv_file import AT, CsvFile, CsvRow
 from lib.intake.preview import as_decision, canonical, in_words, judge
 from lib.intake.schedule import hours_around, next_claim
 from lib.planning.decisions import NewTrade, digest, is_ticked, read_decision
-from lib.render.text import Page
 from lib.store import queries
 from lib.store.sql import SqlStore
 from lib.views.decisions import CheckLine, Outcome, PreviewPage, decisions_page, outcomes_page
+from lib.views.pages import Page
 
 ENDED = frozenset({DecisionStatus.DONE, DecisionStatus.REJECTED, DecisionStatus.EXPIRED})
 HOLD_WAIT_S = 60
@@ -140,7 +140,7 @@ def bring_in(desk: Desk, file: CsvFile, *, approve: bool) -> Answer:
     ]
     outcomes += [Outcome(line=p.line, decision="–", outcome=REFUSED, says=p.reason) for p in file.problems]
     outcomes.sort(key=lambda each: each.line or 0)
-    notes = [f"note: the column {AT} is for replay; it was not used"] if file.has_at else []
+    notes = [f"note: the column `{AT}` is for replay; it was not used"] if file.has_at else []
     notes += _what_next(
         desk,
         approved=[each.id for each in outcomes if each.outcome == WRITTEN_AND_APPROVED and each.id is not None],
@@ -221,7 +221,7 @@ def _what_next(desk: Desk, *, approved: Sequence[int], waiting: Sequence[int]) -
     said = []
     if waiting:
         account = "" if desk.account == "main" else f" --account {desk.account}"
-        said.append(f"next: python -m lib.decide approve {' '.join(map(str, waiting))}{account}")
+        said.append(f"next: .venv/bin/python -m lib.decide approve {' '.join(map(str, waiting))}{account}")
     if approved or waiting:
         runs = queries.runs(desk.store, desk.account, stage="order_executor", limit=RUNS_READ)
         calendar = hours_around(desk.now, always_open=desk.always_open)

@@ -173,7 +173,8 @@ def _good(name: str, trade: NewTrade, limits: Limits) -> str:
             unused = "; the target places no order" if trade.target is not None else ""
             return f"{trade.style}: guarded by a stop{unused}"
         case _ if trade.qty is not None:
-            return f"{text(trade.qty)} shares, {text(trade.qty * trade.entry)} in all"
+            how_many = "1 share" if trade.qty == 1 else f"{text(trade.qty)} shares"
+            return f"{how_many}, {text(trade.qty * trade.entry)} in all"
         case _:
             risk, share = (text(part * 100) for part in (limits.risk_per_trade, limits.position_share_max))
             return f"sized at the claim: {risk} % of the account at risk, {share} % of it at most"

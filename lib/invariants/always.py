@@ -96,13 +96,8 @@ def intent_first(evidence: Evidence) -> Iterator[str]:
         if order.submitted_at is not None and row.created_at > order.submitted_at:
             yield f"{order.client_order_id} was stored at {row.created_at}, after it was sent at {order.submitted_at}"
         wrong = differences(thaw(row.payload), order) if order.replaces is None else ()
-        if wrong and not _resized(order):
+        if wrong:
             yield f"{order.client_order_id} differs from its frozen body in {', '.join(wrong)}"
-
-
-def _resized(order: BrokerOrder) -> bool:
-    """An OCO's members are resized by the broker when one of them fills in part."""
-    return bool(order.legs) and any(leg.filled_qty for leg in order.legs)
 
 
 def entries_in_window(evidence: Evidence) -> Iterator[str]:

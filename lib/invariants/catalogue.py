@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from lib.domain.states import TRADE_TRANSITIONS, TradeStatus
 from lib.invariants import always, settled
 from lib.invariants.evidence import Books, Evidence, Violation
 
@@ -44,7 +45,7 @@ def check(invariants: dict[str, Invariant], evidence: Evidence) -> tuple[Violati
 
 
 def lost_rows(before: Books, after: Books) -> tuple[Violation, ...]:
-    """I15, I10: journal, orders and fills only grow, and what was filled never shrinks."""
+    """I15, I10: journal, orders and fills only grow, what was filled never shrinks, trades move along their graph."""
     violations = [
         Violation(id="I15", message=f"{name}: rows {sorted(gone)} are gone")
         for name, gone in (
@@ -54,6 +55,12 @@ def lost_rows(before: Books, after: Books) -> tuple[Violation, ...]:
         )
         if gone
     ]
+    known = {t.id: t.status for t in before.trades}
+    violations += [
+        Violation(id="I10", message=f"trade {t.id} went from {known[t.id]} to {t.status}")
+        for t in after.trades
+        if t.id in known and t.status not in _reachable(known[t.id])
+    ]
     filled = {o.id: o.filled_qty for o in before.orders}
     violations += [
         Violation(id="I10", message=f"{o.client_order_id}: filled_qty fell from {filled[o.id]} to {o.filled_qty}")
@@ -61,6 +68,15 @@ def lost_rows(before: Books, after: Books) -> tuple[Violation, ...]:
         if o.id in filled and o.filled_qty < filled[o.id]
     ]
     return tuple(violations)
+
+
+def _reachable(status: str) -> set[str]:
+    """Return every status a trade may come to from `status` in one pass, itself included."""
+    reached, fresh = {status}, {status}
+    while fresh:
+        fresh = {str(to) for each in fresh for to in TRADE_TRANSITIONS[TradeStatus(each)]} - reached
+        reached |= fresh
+    return reached
 
 
 def _ids(rows: Iterable[object]) -> set[int]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 DESCRIPTION = """\
 Serve a local imitation of Alpaca's trading and market-data API. No order leaves this machine.
@@ -63,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"paper broker on {address(listener)} clock={wanted.clock}", flush=True)
         serve(paper, listener)
     except (PricesError, StateError, FaultsError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:  # how a person stops it
+        return EXIT_INTERRUPTED
     return 0
 
 

@@ -17,7 +17,15 @@ from lib.domain.facts import FillActivity, Problem, Snapshot
 from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, average_price, notional, text
 from lib.domain.records import Fill, Order, Rows
-from lib.domain.states import EXIT_REASON_OF_ROLE, PENDING, UNSENT, ExitReason, Role, TradeStatus
+from lib.domain.states import (
+    EXIT_REASON_OF_ROLE,
+    PENDING,
+    UNSENT,
+    ControlState,
+    ExitReason,
+    Role,
+    TradeStatus,
+)
 from lib.planning.books import (
     TradeBook,
     booked_qty,
@@ -122,10 +130,10 @@ def _absent(order: Order, trade_book: TradeBook, now: datetime) -> tuple[dict[st
 def _halt(rows: Rows, trade_book: TradeBook, now: datetime) -> list[RowChange]:
     trade = trade_book.trade
     scope = f"symbol:{trade.account}:{trade.symbol}"
-    if any(c.scope == scope and c.state != "ACTIVE" for c in rows.controls):
+    if any(c.scope == scope and c.state != ControlState.ACTIVE for c in rows.controls):
         return []
     values = {
-        "state": "HALTED",
+        "state": ControlState.HALTED,
         "reason": "an order that is not ours stands under one of our ids",
         "since": now,
     }

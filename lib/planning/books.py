@@ -50,6 +50,11 @@ def is_live(order: Order) -> bool:
     return order.order_status not in ENDED
 
 
+def was_sent_again(order: Order) -> bool:
+    """Say whether an order went out twice under its id; the earlier copy may arrive after the later was refused."""
+    return order.submitted_at is not None and order.submitted_at > order.created_at
+
+
 def live(orders: tuple[Order, ...]) -> tuple[Order, ...]:
     """Keep the orders that may still fill."""
     return tuple(o for o in orders if is_live(o))

@@ -194,7 +194,9 @@ def collar(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:
     if quote is None or quote.ask is None or quote.bid is None or quote.bid > quote.ask:
         return Refused(code="QUOTE", reason=f"no usable quote for {trade.symbol}", final=False)
     if world.now - quote.at > world.limits.quote_age_max:
-        return Refused(code="QUOTE", reason=f"the quote of {trade.symbol} is from {quote.at:%H:%M} UTC", final=False)
+        return Refused(
+            code="QUOTE", reason=f"the quote of {trade.symbol} is from {quote.at:%Y-%m-%d %H:%M} UTC", final=False
+        )
     if quote.bid <= trade.stop:
         reason = f"the bid {text(quote.bid)} is at or below the stop {text(trade.stop)}: it would be sold at once"
         return Refused(code="STOP_THROUGH", reason=reason, final=False)

@@ -175,12 +175,15 @@ def _pending(entry: Order, snapshot: Snapshot, context: Context) -> tuple[list[A
 
 def _claim(rows: Rows, snapshot: Snapshot, context: Context) -> tuple[list[Action], tuple[str, ...]]:
     open_now = candidates(rows, context)
-    later = [d.id for d in rows.decisions if is_open(d, rows) and d not in open_now]
+    named = context.only_decision
+    later = [d.id for d in rows.decisions if named is None and is_open(d, rows) and d not in open_now]
     notes = [
         f"decision {d.id} cannot be carried out: its version is no number; write a new decision"
         for d in rows.decisions
         if d.version < 0 and is_ticked(d.approve)
     ]
+    if named is not None and not open_now and named not in rows.traded_decision_ids:
+        notes.append(f"decision {named}: nothing to carry out; it is not there, not approved, or has been answered")
     if later:
         listed = ", ".join(str(i) for i in later)
         notes.append(
@@ -297,7 +300,7 @@ def _refusal(decision: Decision, refused: Refused, context: Context) -> Action |
 
 def _note(decision: Decision, values: Mapping[str, object], why: str) -> Write:
     change = Update(table="analysis_decision", id=decision.id, version=decision.version, values=values)
-    return Write(changes=(change,), why=why, symbol=decision.symbol)
+    return Write(changes=(change,), why=why, symbol=decision.symbol, answers_decision=True)
 
 
 def _entry(decision: Decision, trade: NewTrade, qty: Decimal, rows: Rows, context: Context) -> Submit:

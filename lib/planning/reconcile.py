@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from lib.domain.actions import Action, Insert, RowChange, Update, Write
+from lib.domain.actions import Action, Insert, LookAgain, RowChange, Update, Write
 from lib.domain.facts import FillActivity, Problem, Snapshot
-from lib.domain.limits import ACTIVITY_GRACE, CONFIRM_ABSENT
+from lib.domain.limits import ACTIVITY_GRACE, BOOKING_LAG_MAX, CONFIRM_ABSENT
 from lib.domain.money import ZERO, text
 from lib.domain.records import Position, Rows
 from lib.domain.states import PENDING, Change, ControlState, TradeStatus
@@ -33,19 +33,22 @@ class Ledger:
     trades: dict[int, Decimal] = field(default_factory=dict)
 
     def take(self, qty: Decimal) -> list[tuple[int | None, Decimal]]:
-        """Take `qty` sold shares from external, then the oldest trades; what is left over goes to external."""
-        parts: list[tuple[int | None, Decimal]] = []
+        """Take `qty` sold shares from external, then the oldest trades; what is left over goes to external.
+
+        Each owner is named once: an activity is unique by owner.
+        """
+        parts: dict[int | None, Decimal] = {}
         owners: list[tuple[int | None, Decimal]] = [(None, self.external), *sorted(self.trades.items())]
         for owner, has in owners:
             part = min(qty, max(has, ZERO))
             if part > 0:
-                parts.append((owner, part))
-                self._add(owner, -part)
+                parts[owner] = part
                 qty -= part
         if qty > 0:
-            parts.append((None, qty))
-            self._add(None, -qty)
-        return parts
+            parts[None] = parts.get(None, ZERO) + qty
+        for owner, part in parts.items():
+            self._add(owner, -part)
+        return list(parts.items())
 
     def give(self, qty: Decimal) -> list[tuple[int | None, Decimal]]:
         """Give bought shares to the external bucket: what the user bought is the user's."""
@@ -73,9 +76,12 @@ def plan_reconciliation(
     vanished: list[tuple[Write, Problem]] = []
     for symbol in _symbols(rows, snapshot, fills):
         mine = [b for b in account_books if b.trade.symbol == symbol]
-        if any(o.order_status == PENDING for b in mine for o in b.orders) or not all(is_settled(b) for b in mine):
-            continue  # an own order may explain the difference: that is booking's work, next round or next pass
         here = [f for f in fills if f.symbol == symbol]
+        blocked = _blocked(mine)
+        if blocked is not None:  # an own order may explain the difference: that is booking's work
+            if here or (first_look and _actual(symbol, snapshot) != _expected(symbol, mine, rows)):
+                problems.append(_unresolved(symbol, blocked))
+            continue
         if here:
             actions.append(_deal_out(symbol, here, mine, rows))
             continue
@@ -89,6 +95,28 @@ def plan_reconciliation(
 def _symbols(rows: Rows, snapshot: Snapshot, fills: Iterable[FillActivity]) -> list[str]:
     named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | set(snapshot.positions)
     return sorted(named | {f.symbol for f in fills})
+
+
+def _blocked(mine: list[TradeBook]) -> str | None:
+    """Say why no verdict on a symbol is possible now; None if one is."""
+    unknown = [o.client_order_id for b in mine for o in b.orders if o.order_status == PENDING]
+    if unknown:
+        return f"the outcome of {unknown[0]} is not known"
+    return None if all(is_settled(b) for b in mine) else "the broker's ledger lags its orders"
+
+
+def _unresolved(symbol: str, why: str) -> Problem:
+    """Keep the pass from being clean, so that the next one reads the same fills again."""
+    return Problem(code="UNRESOLVED", message=f"{symbol}: shares wait for an owner: {why}", symbol=symbol)
+
+
+def _expected(symbol: str, mine: list[TradeBook], rows: Rows) -> Decimal:
+    return sum((owned_qty(b) for b in _open(mine)), ZERO) + external_qty(rows, symbol)
+
+
+def _actual(symbol: str, snapshot: Snapshot) -> Decimal:
+    held = snapshot.positions.get(symbol)
+    return held.qty if held is not None else ZERO
 
 
 def _known(activity: FillActivity, rows: Rows) -> bool:
@@ -158,16 +186,12 @@ def _change(
 def _difference(
     symbol: str, mine: list[TradeBook], rows: Rows, snapshot: Snapshot, context: Context, *, first_look: bool
 ) -> tuple[list[Action], list[Problem], list[tuple[Write, Problem]]]:
-    ours = sum((owned_qty(b) for b in _open(mine)), ZERO)
-    expected = ours + external_qty(rows, symbol)
-    held = snapshot.positions.get(symbol)
-    actual = held.qty if held is not None else ZERO
+    expected, actual = _expected(symbol, mine, rows), _actual(symbol, snapshot)
     if actual == expected:
         return _clear(mine), [], []
     if actual > expected:
-        if any(live(entries(b)) for b in mine):
-            return [], [], []  # positions are read after orders: an own entry may have filled in between
-        return _surplus(symbol, actual - expected, rows, context, first_look=first_look)
+        steps, problems = _surplus(symbol, mine, rows, snapshot=snapshot, context=context, first_look=first_look)
+        return steps, problems, []
     return _deficit(symbol, expected - actual, mine, rows, snapshot=snapshot, context=context)
 
 
@@ -187,17 +211,23 @@ def _mark(position: Position, since: datetime | None, why: str) -> Write:
 
 
 def _surplus(
-    symbol: str, qty: Decimal, rows: Rows, context: Context, *, first_look: bool
-) -> tuple[list[Action], list[Problem], list[tuple[Write, Problem]]]:
-    if first_look:
-        opening = _change(rows, symbol, qty, Change.OPENING, context.now, evidence="held when this system first looked")
-        return [Write(changes=(opening,), why=f"{symbol}: {text(qty)} shares are not ours", symbol=symbol)], [], []
-    problem = Problem(
-        code="UNEXPLAINED",
-        message=f"{symbol}: the broker holds {text(qty)} shares more than the books explain",
-        symbol=symbol,
-    )
-    return [], [problem], []
+    symbol: str, mine: list[TradeBook], rows: Rows, *, snapshot: Snapshot, context: Context, first_look: bool
+) -> Step:
+    """Judge shares that the books do not know: at the first look they are the user's.
+
+    While trading is on, wait: a sale may not be booked yet, and as positions are read after orders an own entry may
+    have filled in between.
+    """
+    qty = _actual(symbol, snapshot) - _expected(symbol, mine, rows)
+    fresh = any(f.symbol == symbol and context.now - f.transaction_time < BOOKING_LAG_MAX for f in snapshot.fills)
+    if fresh or any(live(entries(b)) for b in mine):
+        waiting = _unresolved(symbol, f"{text(qty)} more than the books explain, while orders fill")
+        return [LookAgain(why=waiting.message, symbol=symbol)], [waiting]
+    if not first_look:
+        message = f"{symbol}: the broker holds {text(qty)} shares more than the books explain"
+        return [], [Problem(code="UNEXPLAINED", message=message, symbol=symbol)]
+    opening = _change(rows, symbol, qty, Change.OPENING, context.now, evidence="held when this system first looked")
+    return [Write(changes=(opening,), why=f"{symbol}: {text(qty)} shares are not ours", symbol=symbol)], []
 
 
 def _deficit(
@@ -210,6 +240,8 @@ def _deficit(
         message=f"{symbol}: the broker holds {text(qty)} shares fewer than the books, without a fill that says why",
         symbol=symbol,
     )
+    if not holders:
+        return [], [problem], []
     unmarked = [b.position for b in holders if b.position is not None and b.position.missing_since is None]
     if unmarked:
         why = f"{symbol}: {text(qty)} shares are missing at the broker, first look"

@@ -9,7 +9,7 @@ from datetime import datetime
 from lib.domain.bodies import differences, readable
 from lib.domain.facts import BrokerOrder, Problem, Snapshot
 from lib.domain.records import Order
-from lib.domain.states import BROKER_LIVE, ENDED, PENDING, UNSENT, Move, order_move
+from lib.domain.states import BROKER_LIVE, ENDED, PENDING, Move, order_move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def find(order: Order, orders: Iterable[Order], seen: Seen) -> BrokerOrder | Non
 
 def refusal_to_adopt(order: Order, found: BrokerOrder) -> Problem | None:
     """Say why an order found under our id may not be ours: its numbers differ from the frozen ones."""
-    if order.order_status not in {PENDING, UNSENT} or order.payload is None:
+    if order.alpaca_order_id is not None or order.payload is None:
         return None
     body = readable(order.payload)
     wrong = differences(body, found) if body is not None else ("everything, for what we froze cannot be read",)
@@ -68,9 +68,10 @@ def new_values(order: Order, found: BrokerOrder, now: datetime) -> tuple[dict[st
     """Return the columns of `order` that the broker's view changes, and what is wrong with that view.
 
     A live word for an order known to have ended is an old read and changes nothing; a step that no table
-    knows changes nothing either and is a problem.
+    knows changes nothing either and is a problem. An order that the broker has not shown before begins here,
+    whatever became of its other copy: of two that were sent under one id, the first may arrive last.
     """
-    move = order_move(order.order_status, found.status)
+    move = order_move(PENDING if order.alpaca_order_id is None else order.order_status, found.status)
     if move is Move.UNKNOWN:
         return {}, Problem(
             code="IMPOSSIBLE_TRANSITION",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from lib.domain.actions import Update, Write
@@ -27,7 +26,7 @@ def plan_values(rows: Rows, snapshot: Snapshot, context: Context) -> tuple[Write
 
 
 def _values(position: Position, quote: Quote | None, context: Context) -> dict[str, object]:
-    price, stale = price_of(quote, context, context.limits.quote_age_max)
+    price, stale = price_of(quote, context)
     if price is None or quote is None:
         return {"stale": True}
     return {
@@ -39,12 +38,12 @@ def _values(position: Position, quote: Quote | None, context: Context) -> dict[s
     }
 
 
-def price_of(quote: Quote | None, context: Context, age_max: timedelta) -> tuple[Decimal | None, bool]:
+def price_of(quote: Quote | None, context: Context) -> tuple[Decimal | None, bool]:
     """Return the price a quote stands for and whether it is stale.
 
     The mid of a whole quote; the one side of a half one, stale; nothing for a missing, crossed or old one.
     """
-    if quote is None or context.now - quote.at > age_max:
+    if quote is None or context.now - quote.at > context.limits.quote_age_max:
         return None, True
     if quote.bid is not None and quote.ask is not None:
         return (None, True) if quote.bid > quote.ask else ((quote.bid + quote.ask) / 2, False)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from lib.domain.money import text
-from lib.render.text import Page
+from lib.views.pages import Page
 
 
 def page_json(page: Page) -> str:

@@ -55,8 +55,11 @@ def result_json(result: PassResult) -> str:
 
 
 def _matters(applied: Applied) -> bool:
+    action = applied.action
     return (
-        not isinstance(applied.action, LookAgain | Write) or applied.failed or applied.action.why.startswith("decision")
+        applied.failed
+        or not isinstance(action, LookAgain | Write)
+        or (isinstance(action, Write) and action.answers_decision)
     )
 
 
@@ -68,6 +71,8 @@ def _count(result: PassResult) -> str:
 
 
 def _result_words(applied: Applied) -> str:
+    if applied.outcome == "done":
+        return _words(applied.action)
     detail = f" ({applied.detail})" if applied.detail else ""
     return f"{_words(applied.action)}: {applied.outcome}{detail}"
 

@@ -16,12 +16,11 @@ from lib.domain.money import text
 from lib.domain.states import TradeStatus
 from lib.views.decisions import CheckLine, DecisionRow, DecisionsPage, OutcomesPage, PreviewPage
 from lib.views.journal import JournalPage, JournalRow
+from lib.views.pages import Page
 from lib.views.replay import ReplayPage
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-Page = JournalPage | DecisionsPage | PreviewPage | OutcomesPage | ReplayPage
 
 NOTHING = "–"
 WIDE = 110
@@ -96,6 +95,10 @@ def _replay(page: ReplayPage, console: Console) -> None:
         _say(console, line)
 
 
+def _gain_or_loss(cell: str) -> str:
+    return "" if cell == NOTHING else "red" if cell.startswith("-") else "green"
+
+
 JOURNAL = (
     Column("id", right=True),
     Column("symbol"),
@@ -107,7 +110,7 @@ JOURNAL = (
     Column("target", right=True),
     Column("bought", right=True),
     Column("sold", right=True),
-    Column("P&L", right=True, style=lambda cell: "red" if cell.startswith("-") else "green"),
+    Column("P&L", right=True, style=_gain_or_loss),
 )
 
 

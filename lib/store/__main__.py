@@ -10,21 +10,20 @@ from dataclasses import asdict
 
 from lib.clock import WallClock
 from lib.config import load_settings
-from lib.errors import PipelineError
+from lib.runner import guarded
 from lib.store.init import DEFAULT_ACCOUNT, initialise
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     options = _parser().parse_args(argv)
-    try:
-        settings = load_settings()
-        url = options.database or settings.database_url
-        now = WallClock().now()
-        made = initialise(url, settings.state_dir, options.account, now=now)
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return guarded(lambda: _init(options))
+
+
+def _init(options: argparse.Namespace) -> int:
+    settings = load_settings()
+    url = options.database or settings.database_url
+    made = initialise(url, settings.state_dir, options.account, now=WallClock().now())
     print(json.dumps(asdict(made)) if options.json else made.line())
     return 0
 

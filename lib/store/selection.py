@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, or_, select, true, union_all
 
 from lib.domain.records import Account, Control, Decision, Rows, StageRun, Trade
-from lib.domain.states import ENDED, LATE, DecisionStatus, TradeStatus
+from lib.domain.states import ENDED, LATE, REJECTED, DecisionStatus, TradeStatus
 from lib.errors import ConfigError
 from lib.store import tables
 from lib.store.fetch import ACCOUNT, CONTROL, DECISION, FILL, ORDER, POSITION, QUANTITY_CHANGE, RUN, TRADE, records
@@ -66,6 +66,13 @@ def _live_trade_ids() -> Any:
             order.account == _ACCOUNT,
             order.order_status.in_(LATE_POSSIBLE),
             order.created_at >= bindparam("watched_from"),
+        ),
+        # Sent again and refused: the copy that was sent first may still arrive.
+        select(order.trade_id).where(
+            order.account == _ACCOUNT,
+            order.order_status == REJECTED,
+            order.created_at >= bindparam("watched_from"),
+            order.submitted_at > order.created_at,
         ),
         select(trade.id).where(trade.account == _ACCOUNT, trade.decision_id.in_(unanswered)),
     )
@@ -146,7 +153,7 @@ def account(connection: Connection, name: str) -> Account:
     found = records(connection, ACCOUNT, _ONE_ACCOUNT, {"account": name})
     if not found:
         raise ConfigError(
-            f"the database has no account {name!r}: `python -m lib.store init --account {name}` makes one"
+            f"the database has no account {name!r}: `.venv/bin/python -m lib.store init --account {name}` makes one"
         )
     return found[0]
 

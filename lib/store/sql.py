@@ -18,7 +18,7 @@ from lib.store import selection, tables
 from lib.store.port import Store
 from lib.store.writing import apply_changes
 
-INIT = "run `python -m lib.store init`"
+INIT = "run `.venv/bin/python -m lib.store init`"
 
 
 class Database(Protocol):

@@ -226,7 +226,7 @@ def test_a_database_at_the_schema_of_this_code_is_taken(store):
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        ("0000", "needs 0001: run `python -m lib.store init`"),
+        ("0000", "needs 0001: run `.venv/bin/python -m lib.store init`"),
         ("0002", "from the future of this code, which knows 0001: update the code"),
         ("9f3c", "from the future"),
     ],
@@ -239,5 +239,5 @@ def test_any_other_schema_is_refused_with_what_to_do(store, database, version, m
 
 def test_a_database_without_tables_is_refused_with_what_to_do(store, database):
     database.foreign("DROP TABLE alembic_version")
-    with pytest.raises(ConfigError, match=r"no tables yet: run `python -m lib\.store init`"):
+    with pytest.raises(ConfigError, match=r"no tables yet: run `.venv/bin/python -m lib\.store init`"):
         store.check_schema()

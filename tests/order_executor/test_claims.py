@@ -300,3 +300,9 @@ def test_a_stamp_and_a_claim_never_touch_the_same_row_in_one_round():
     planned = plan(decision(stamped=False))
     assert kinds(planned.actions) == ["Write"]
     assert set(values_of(planned.actions, "analysis_decision")) == {"approved_digest", "approved_seen_at"}
+
+
+def test_a_decision_asked_for_by_id_that_cannot_be_taken_is_said_so():
+    asked = plan(decision(), only_decision=99)
+    assert asked.actions == ()
+    assert asked.notes == ("decision 99: nothing to carry out; it is not there, not approved, or has been answered",)

@@ -69,7 +69,7 @@ def plan(known, *held_there, foreign=(), reads=None, now=NOW, **shown):
 
 def dealt(planned):
     """List (owner, delta, price) of the quantity changes that a plan writes."""
-    inserts = [c.values for a in planned.actions for c in a.changes if c.table == "quantity_change"]
+    inserts = [c.values for a in planned.actions for c in getattr(a, "changes", ()) if c.table == "quantity_change"]
     return [(v["trade_id"], v["delta"], v["price"]) for v in inserts]
 
 
@@ -106,6 +106,7 @@ def test_a_foreign_sale_is_dealt_out_once():
         ("0", "12", [(7, "-10"), (8, "-2")]),
         ("-3", "12", [(7, "-10"), (8, "-2")]),
         ("0", "25", [(7, "-10"), (8, "-10"), (None, "-5")]),
+        ("4", "25", [(None, "-5"), (7, "-10"), (8, "-10")]),  # each owner once: an activity is unique by owner
     ],
 )
 def test_a_foreign_sale_takes_external_shares_first_then_the_oldest_trade_s(external, sold, parts):

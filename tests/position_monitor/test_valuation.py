@@ -28,7 +28,7 @@ AGE = timedelta(minutes=15)
     ids=["mid", "half a cent", "locked", "bid only", "ask only", "empty", "crossed", "just fresh", "old", "none"],
 )
 def test_the_mid_of_a_whole_quote_one_side_stale_nothing_of_a_bad_one(shown, price, stale):
-    assert price_of(shown, context(), AGE) == (price and D(price), stale)
+    assert price_of(shown, context()) == (price and D(price), stale)
 
 
 def valued(*positions, **quotes):

@@ -97,6 +97,7 @@ def test_an_account_that_the_database_does_not_have_is_named(waiting):
     assert "--account savings" in said
 
 
+@pytest.mark.slow
 def test_another_broker_account_than_the_one_pinned_is_refused(waiting):
     waiting.done(MONITOR)
     ((pinned,),) = waiting.sql("SELECT account_number FROM account")

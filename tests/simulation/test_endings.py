@@ -190,6 +190,7 @@ def test_an_order_that_never_arrived_is_sent_again_under_the_same_id(make_world,
     assert at_rest(made) == ()
 
 
+@pytest.mark.slow
 def test_an_entry_that_never_arrives_before_the_window_closes_is_given_up_in_words(make_world):
     faults = Faults([Fault(route="POST /v2/orders", n=n, kind=FaultKind.HTTP_500) for n in range(1, 200)])
     made = make_world(at(16, 14, 43), aapl(), options=Options(partial_fill_rate=Decimal(0), faults=faults))

@@ -35,7 +35,7 @@ def store(folder):
 
 def test_a_database_that_is_not_there_is_not_made_by_opening_it(tmp_path):
     path = tmp_path / "none" / "trading.db"
-    with pytest.raises(ConfigError, match=r"trading\.db does not exist: run `python -m lib.store init`"):
+    with pytest.raises(ConfigError, match=r"trading\.db does not exist: run `.venv/bin/python -m lib.store init`"):
         open_store(f"sqlite:///{path}", tmp_path)
     assert not path.parent.exists()
 
@@ -53,7 +53,7 @@ def test_a_database_that_went_away_after_opening_is_not_made_anew(tmp_path):
 def test_an_empty_file_has_no_tables(tmp_path):
     path = tmp_path / "trading.db"
     path.touch()
-    with pytest.raises(ConfigError, match=r"no tables yet: run `python -m lib\.store init`"):
+    with pytest.raises(ConfigError, match=r"no tables yet: run `.venv/bin/python -m lib\.store init`"):
         open_store(f"sqlite:///{path}", tmp_path).check_schema()
 
 

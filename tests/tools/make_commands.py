@@ -19,6 +19,7 @@ COMMANDS = (
     "-m lib.replay",
     "-m lib.paper_broker",
 )
+VERBS = {"-m lib.store": ("init",), "-m lib.decide": ("add", "approve", "list", "import")}
 HEADING = """# Commands
 
 Each is started from the repository's directory with the Python in `.venv`, as in
@@ -28,7 +29,15 @@ Each is started from the repository's directory with the Python in `.venv`, as i
 
 def page() -> str:
     """Return the whole page, made by starting each command."""
-    return "\n".join([HEADING, *(f"## python {command}\n\n```text\n{usage(command)}\n```\n" for command in COMMANDS)])
+    parts = [HEADING]
+    for command in COMMANDS:
+        parts.append(_part("##", command))
+        parts += [_part("###", f"{command} {verb}") for verb in VERBS.get(command, ())]
+    return "\n".join(parts)
+
+
+def _part(mark: str, command: str) -> str:
+    return f"{mark} python {command}\n\n```text\n{usage(command)}\n```\n"
 
 
 def usage(command: str) -> str:

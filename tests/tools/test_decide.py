@@ -23,7 +23,7 @@ def test_add_shows_the_checks_writes_the_row_and_says_what_is_next(decide, ticks
     assert "buy AAPL at 150, stop 145, target 160" in out
     assert re.search(r"^levels +ok +145 < 150 < 160: 5 a share at risk, 10 to gain$", out, re.MULTILINE)
     assert len(re.findall(r"at the claim .*\w", out)) == len(checks.CHECKS)
-    assert "written as decision 1\nnext: python -m lib.decide approve 1\norder_executor " in out
+    assert "written as decision 1\nnext: .venv/bin/python -m lib.decide approve 1\norder_executor " in out
     assert ticks() == [(1, 0)]
 
 

@@ -27,7 +27,7 @@ def test_import_writes_the_good_rows_and_names_the_bad_ones_by_line(decide, csv,
     assert "  line 3: LEVELS: the stop 210 is not below the entry 200" in out
     assert "  line 4: NUMBERS: planned_entry '=1+1' is not a plain, finite number" in out
     assert "  line 5: 3 cells under 5 columns" in out
-    assert "2 written, 3 refused\nnext: python -m lib.decide approve 1 2\n" in out
+    assert "2 written, 3 refused\nnext: .venv/bin/python -m lib.decide approve 1 2\n" in out
     assert sql("SELECT id, symbol, Approve FROM analysis_decision") == [(1, "AAPL", 0), (2, "MSFT", 0)]
 
 
@@ -70,7 +70,7 @@ def test_columns_that_mean_nothing_to_a_new_trade_are_written_as_they_stand(deci
 def test_the_column_of_replay_is_not_used_and_that_is_said(decide, csv, count):
     code, out, _ = decide("import", csv(f"{HEADER},at\nAAPL,SWING,150,145,160,nonsense\n"))
     assert code == 0
-    assert "note: the column at is for replay; it was not used" in out
+    assert "note: the column `at` is for replay; it was not used" in out
     assert count() == 1
 
 

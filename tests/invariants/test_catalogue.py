@@ -1,0 +1,112 @@
+"""Each invariant holds for a healthy account and is broken by the fault it is there for."""
+
+from dataclasses import replace
+
+import pytest
+
+from lib.domain.facts import BrokerPosition
+from lib.domain.money import D
+from lib.invariants.catalogue import AT_REST, check, lost_rows
+from lib.invariants.evidence import Books, Evidence, Ledger
+from tests.builders import (
+    CALENDAR,
+    NOW,
+    OPEN,
+    activity,
+    broker_exit,
+    broker_order,
+    exit_order,
+    fill,
+    order,
+    position,
+    trade,
+)
+
+FILLED = {"order_status": "filled", "filled_qty": D("10")}
+SENT = OPEN.replace(minute=46)
+
+ENTRY_ROW = order(**FILLED)
+STOP_ROW = exit_order()
+ENTRY = broker_order(status="filled", filled_qty=D("10"), submitted_at=SENT)
+STOP = broker_exit(submitted_at=SENT.replace(minute=50))
+HELD = {"AAPL": BrokerPosition(symbol="AAPL", qty=D("10"), qty_available=D("0"))}
+
+BOOKS = Books(
+    namespace="ns",
+    trades=(trade(status="POSITION", entry_time=OPEN.replace(minute=48)),),
+    orders=(ENTRY_ROW, STOP_ROW),
+    fills=(fill(),),
+    positions=(position(covered_qty=D("10")),),
+)
+LEDGER = Ledger(orders=(ENTRY, STOP), positions=HELD, fills=(activity(),), cash_start=D("100000"), cash=D("98500"))
+
+
+def broken(*, books=None, ledger=None):
+    seen = Evidence(
+        now=NOW, books=replace(BOOKS, **(books or {})), ledger=replace(LEDGER, **(ledger or {})), calendar=CALENDAR
+    )
+    return {violation.id for violation in check(AT_REST, seen)}
+
+
+def test_a_healthy_account_breaks_nothing():
+    assert broken() == set()
+
+
+CLOSED = {
+    "status": "CLOSED",
+    "exit_reason": "STOPPED_OUT",
+    "exit_time": NOW,
+    "exit_price": D("145"),
+    "actual_pnl": D("-50"),
+    "net_pnl": D("-50"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "books", "ledger"),
+    [
+        ("I1", {}, {"orders": (ENTRY, replace(ENTRY, id="B8", client_order_id="ns-d12-entry-2"), STOP)}),
+        ("I3", {}, {"positions": {"AAPL": BrokerPosition(symbol="AAPL", qty=D("-1"), qty_available=D("0"))}}),
+        ("I3", {}, {"orders": (ENTRY, STOP, replace(STOP, id="B9", client_order_id="app"))}),
+        ("I7", {"trades": (replace(BOOKS.trades[0], planned_qty=D("9")),)}, {}),
+        ("I7", {"fills": (fill(), fill(id=2, activity_id="F2", order_id=2, side="sell", qty=D("11")))}, {}),
+        ("I9", {"fills": (fill(price=D("150.01")),)}, {}),
+        ("I11", {"positions": ()}, {}),
+        ("I11", {"trades": (trade(**(CLOSED | {"exit_reason": None})),), "positions": ()}, {}),
+        ("I14", {"orders": (STOP_ROW,)}, {}),
+        ("I14", {}, {"orders": (replace(ENTRY, limit_price=D("151")), STOP)}),
+        ("I14", {"orders": (replace(ENTRY_ROW, created_at=SENT.replace(hour=16)), STOP_ROW)}, {}),
+        ("I19", {"trades": (replace(BOOKS.trades[0], entry_time=OPEN.replace(hour=13)),)}, {}),
+        ("I22", {}, {"orders": (replace(ENTRY, submitted_at=OPEN.replace(minute=44)), STOP)}),
+        ("I2", {}, {"orders": (ENTRY, replace(STOP, qty=D("6")))}),
+        ("I2", {}, {"orders": (ENTRY, replace(STOP, status="cancelled"))}),
+        ("I4", {"trades": (trade(**CLOSED),), "positions": ()}, {}),
+        ("I4 cash", {}, {"cash": D("98500.01")}),
+        ("I5", {}, {"positions": {"AAPL": BrokerPosition(symbol="AAPL", qty=D("11"), qty_available=D("0"))}}),
+        ("I6", {"orders": (replace(ENTRY_ROW, order_status="new", filled_qty=D("0")), STOP_ROW)}, {}),
+        ("I6", {"orders": (ENTRY_ROW, replace(STOP_ROW, order_status="pending"))}, {}),
+        ("L2", {"trades": (trade(**CLOSED),), "positions": ()}, {}),
+    ],
+)
+def test_each_invariant_sees_its_fault(name, books, ledger):
+    assert name in broken(books=books, ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [
+        ("I15", {"trades": ()}),
+        ("I15", {"orders": (ENTRY_ROW,)}),
+        ("I15", {"fills": ()}),
+        ("I10", {"orders": (replace(ENTRY_ROW, filled_qty=D("9")), STOP_ROW)}),
+        ("I10", {"trades": (trade(status="ORDERED"),)}),
+        ("I10", {"trades": (trade(status="CANCELLED"),)}),
+    ],
+)
+def test_books_only_move_forward(name, after):
+    assert {v.id for v in lost_rows(BOOKS, replace(BOOKS, **after))} == {name}
+
+
+def test_a_trade_may_pass_through_several_states_between_two_looks():
+    before = replace(BOOKS, trades=(trade(status="ORDERED"),))
+    assert lost_rows(before, replace(BOOKS, trades=(trade(status="CLOSED"),))) == ()
