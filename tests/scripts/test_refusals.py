@@ -6,6 +6,8 @@ import pytest
 
 from tests.scripts.desk import EXECUTOR, KEY, MONITOR, SECRET, STAGES, VALUER
 
+pytestmark = pytest.mark.slow  # each starts real processes
+
 UNSET = {"BROKER": "", "PAPER_ALWAYS_OPEN": ""}
 KEYS = {"ALPACA_API_KEY": KEY, "ALPACA_SECRET_KEY": SECRET}
 
@@ -97,7 +99,6 @@ def test_an_account_that_the_database_does_not_have_is_named(waiting):
     assert "--account savings" in said
 
 
-@pytest.mark.slow
 def test_another_broker_account_than_the_one_pinned_is_refused(waiting):
     waiting.done(MONITOR)
     ((pinned,),) = waiting.sql("SELECT account_number FROM account")

@@ -23,6 +23,11 @@ WHOLE = Options(partial_fill_rate=Decimal(0))
 FALLING_ENTRY = ((at(16, 14, 40), "151"), (at(16, 15, 2), "149.50"))
 
 
+def slow(*kinds):
+    """Leave the rest of a family to `make test`: one of each is enough for the quick look."""
+    return [pytest.param(kind, marks=pytest.mark.slow) for kind in kinds]
+
+
 def play(make_world, lifecycle):
     made = make_world(lifecycle.start, lifecycle.feed, options=lifecycle.options)
     for columns in lifecycle.decisions:
@@ -46,10 +51,10 @@ def aapl(*pairs):
         # 4 at 149.51 and 6 at 149.01 cost 1492.10; 10 sold at the opening bid of 161: 1610
         (PARTIAL_FILLS_THEN_TARGET, "CLOSED", "PROFIT_TAKEN", "117.90"),
         # 10 at 149.51, sold at 144.90
-        (STOPPED_OUT_BY_A_GAP, "CLOSED", "STOPPED_OUT", "-46.10"),
+        pytest.param(STOPPED_OUT_BY_A_GAP, "CLOSED", "STOPPED_OUT", "-46.10", marks=pytest.mark.slow),
         # 4 at 149.51, the rest cancelled, sold at 144
-        (PLAIN_STOP_OF_A_PARTIAL_FILL, "CLOSED", "STOPPED_OUT", "-22.04"),
-        (NEVER_FILLED, "CANCELLED", None, None),
+        pytest.param(PLAIN_STOP_OF_A_PARTIAL_FILL, "CLOSED", "STOPPED_OUT", "-22.04", marks=pytest.mark.slow),
+        pytest.param(NEVER_FILLED, "CANCELLED", None, None, marks=pytest.mark.slow),
     ],
     ids=lambda each: getattr(each, "name", None),
 )
@@ -160,7 +165,7 @@ def test_a_stop_cancelled_in_the_app_is_placed_again_by_the_next_pass(make_world
 
 
 @pytest.mark.parametrize(
-    "kind", [FaultKind.TIMEOUT_AFTER, FaultKind.RESET, FaultKind.HTTP_502_AFTER, FaultKind.GARBLED]
+    "kind", [FaultKind.TIMEOUT_AFTER, *slow(FaultKind.RESET, FaultKind.HTTP_502_AFTER, FaultKind.GARBLED)]
 )
 @pytest.mark.parametrize("nth", [1, 2])
 def test_an_order_whose_answer_was_lost_is_adopted_not_repeated(make_world, kind, nth):
@@ -175,7 +180,7 @@ def test_an_order_whose_answer_was_lost_is_adopted_not_repeated(make_world, kind
     assert at_rest(made) == ()
 
 
-@pytest.mark.parametrize("kind", [FaultKind.TIMEOUT_BEFORE, FaultKind.HTTP_500, FaultKind.RESET_BEFORE])
+@pytest.mark.parametrize("kind", [FaultKind.TIMEOUT_BEFORE, *slow(FaultKind.HTTP_500, FaultKind.RESET_BEFORE)])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_an_order_that_never_arrived_is_sent_again_under_the_same_id(make_world, kind, nth):
     faults = Faults([Fault(route="POST /v2/orders", n=nth, kind=kind)])

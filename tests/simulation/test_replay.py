@@ -44,6 +44,7 @@ def test_the_same_seed_gives_the_same_page_and_another_seed_other_fills(tmp_path
     assert pages["a"] != pages["c"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MINUTES.is_dir(), reason="the recorded minutes are not there")
 def test_recorded_minutes_are_read_as_they_are(tmp_path, capsys):
     """AAPL rose above 649 in the first minutes of 2014-06-05 and came back below 646 later that day."""
@@ -97,6 +98,7 @@ def test_a_database_that_no_replay_made_is_left_alone(tmp_path, capsys):
     assert precious.read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_the_report_lies_where_the_last_lines_say(tmp_path, capsys):
     words = ["--demo", "--from", "2013-01-22", "--to", "2013-01-22", "--out", str(tmp_path)]
     assert main(words) == 0

@@ -14,7 +14,7 @@ from lib.store import queries
 
 PATHS = Path(__file__).parent / "paths"
 BEGIN = datetime(2024, 1, 16, 14, 0, tzinfo=UTC)
-END = datetime(2024, 1, 17, 23, 30, tzinfo=UTC)
+END = datetime(2024, 1, 17, 14, 50, tzinfo=UTC)
 
 
 def test_the_worked_example_is_booked_to_the_cent(make_world):
