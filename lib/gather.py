@@ -7,8 +7,9 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from lib.broker.port import Broker
 from lib.domain.facts import BrokerOrder, FillActivity, Snapshot
@@ -32,7 +33,7 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
     """Read what booking and protection need; fills from the last clean look of `stage` on."""
     now = context.now
     live = broker.live_orders()
-    by_id = _targeted(broker, rows.orders, live)
+    by_id = _targeted(broker, rows, live)
     looked_up = _looked_up(broker, rows.orders, live, _last_look(rows, stage))
     found = [o for o in (*live, *by_id.values(), *looked_up.values()) if o is not None]
     return Snapshot(
@@ -89,18 +90,26 @@ def position_monitor_snapshot(
     return snapshot, _foreign(broker, store, rows, base.fills)
 
 
-def _targeted(broker: Broker, orders: Collection[Order], live: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
-    """Read by id each order of ours that should be live and that the list did not show."""
+def _targeted(broker: Broker, rows: Rows, live: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
+    """Read by id each order of ours that the list did not show and that should be live, or filled after its end."""
     shown = {order.id for parent in live for order in (parent, *parent.legs)}
-    by_row = {o.id: o for o in orders}
+    by_row, booked = {o.id: o for o in rows.orders}, _booked(rows)
     missing: set[str] = set()
-    for order in orders:
-        if order.alpaca_order_id is None or order.order_status in ENDED or order.alpaca_order_id in shown:
+    for order in rows.orders:
+        over = order.order_status in ENDED and booked.get(order.id, ZERO) <= order.filled_qty
+        if order.alpaca_order_id is None or over or order.alpaca_order_id in shown:
             continue
         parent = by_row.get(order.parent_id) if order.parent_id is not None else None
         missing.add((parent.alpaca_order_id if parent is not None else None) or order.alpaca_order_id)
     reads = {broker_order_id: broker.order(broker_order_id) for broker_order_id in sorted(missing)}
     return {broker_order_id: order for broker_order_id, order in reads.items() if order is not None}
+
+
+def _booked(rows: Rows) -> dict[int, Decimal]:
+    booked: dict[int, Decimal] = {}
+    for fill in rows.fills:
+        booked[fill.order_id] = booked.get(fill.order_id, ZERO) + fill.qty
+    return booked
 
 
 def _looked_up(
@@ -138,9 +147,7 @@ def fills_since(rows: Rows, found: Iterable[BrokerOrder], now: datetime, stage: 
     looks = [run.started_at for run in rows.last_runs if run.stage == stage]
     oldest = [o.created_at for o in rows.orders] if not looks else []
     since = [min(looks, default=now), *oldest]
-    booked: dict[int, object] = {}
-    for fill in rows.fills:
-        booked[fill.order_id] = booked.get(fill.order_id, ZERO) + fill.qty  # type: ignore[operator]
+    booked = _booked(rows)
     filled = {o.id: o.filled_qty for parent in found for o in (parent, *parent.legs)}
     for order in rows.orders:
         known = max(order.filled_qty, filled.get(order.alpaca_order_id or "", ZERO))

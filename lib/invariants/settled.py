@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lib.domain.facts import BrokerOrder
 from lib.domain.money import ZERO
-from lib.domain.states import ENDED, PENDING, UNSENT, TradeStatus
+from lib.domain.states import ENDED, PENDING, RESOLVING, UNSENT, TradeStatus
 from lib.invariants.always import orders_of, ours
 from lib.invariants.evidence import Evidence
 
@@ -15,7 +15,7 @@ from lib.invariants.evidence import Evidence
 def every_share_covered(evidence: Evidence) -> Iterator[str]:
     """I2: after a clean pass live stops at the broker equal what the managed trades own there.
 
-    `held` OCO legs, trailing stops and market exits count.
+    `held` OCO legs, trailing stops and market exits count; what is being cancelled does not.
     """
     owned: dict[str, Decimal] = {}
     for position in evidence.books.positions:
@@ -23,7 +23,7 @@ def every_share_covered(evidence: Evidence) -> Iterator[str]:
     covering: dict[str, Decimal] = {}
     for order in ours(evidence):
         for member in (order, *order.legs):
-            if member.side == "sell" and member.status not in ENDED and _covers(member):
+            if member.side == "sell" and member.status not in ENDED | RESOLVING and _covers(member):
                 rest = (member.qty or ZERO) - member.filled_qty
                 covering[member.symbol] = covering.get(member.symbol, ZERO) + rest
     for symbol in {*owned, *covering}:
@@ -40,20 +40,19 @@ def _covers(order: BrokerOrder) -> bool:
 def results_are_the_brokers(evidence: Evidence) -> Iterator[str]:
     """I4: the result of a closed trade is the sum of the broker's own fills, to the last digit."""
     by_order = {o.alpaca_order_id: o for o in evidence.books.orders if o.alpaca_order_id is not None}
-    claimed = {c.activity_id: c for c in evidence.books.changes if c.activity_id is not None}
+    prices = {f.id: f.price for f in evidence.ledger.fills}
     for trade in evidence.books.trades:
         if trade.status != TradeStatus.CLOSED:
             continue
-        if any(c.trade_id == trade.id and c.activity_id is None for c in evidence.books.changes):
+        elsewhere = [c for c in evidence.books.changes if c.trade_id == trade.id]
+        if any(c.activity_id is None for c in elsewhere):
             continue  # closed at the last known price: the broker has no fill to compare with
         cash = ZERO
         for activity in evidence.ledger.fills:
             order = by_order.get(activity.order_id)
             if order is not None and order.trade_id == trade.id:
                 cash += activity.qty * activity.price * (1 if activity.side == "sell" else -1)
-        for change in claimed.values():
-            if change.trade_id == trade.id and change.price is not None:
-                cash -= change.delta * change.price
+        cash -= sum((c.delta * prices.get(c.activity_id or "", ZERO) for c in elsewhere), ZERO)
         if trade.actual_pnl != cash:
             yield f"trade {trade.id}: the journal says {trade.actual_pnl}, the broker's fills {cash}"
 

@@ -34,7 +34,7 @@ from lib.domain.states import (
     Role,
     TradeStatus,
 )
-from lib.planning.books import TradeBook, covered_qty, entries, exits, generation, live, owned_qty
+from lib.planning.books import TradeBook, covered_qty, entries, exits, generation, is_settled, live, owned_qty
 from lib.planning.context import Context
 
 Step = tuple[tuple[Action, ...], tuple[Problem, ...]]
@@ -58,12 +58,12 @@ def plan_cover(book: TradeBook, snapshot: Snapshot, context: Context, namespace:
     owned, covered = owned_qty(book), covered_qty(book.orders)
     if owned <= 0:
         return _owns_nothing(book, owned, context)
-    if covered > owned:
+    if covered > owned and is_settled(book):  # else the ledger is ahead: what was sold left the cover too
         return _cancel(_newest_cover(book), context, f"{text(covered)} shares covered, {text(owned)} owned")
     chase = _old_target_without_stop(book, context)
     if chase is not None:
         return _cancel(chase, context, "the target was not reached at once: back to a stop")
-    if covered == owned:
+    if covered >= owned:
         return NOTHING
     return _grow(book, owned - covered, snapshot, context, namespace)
 
