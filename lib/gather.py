@@ -145,7 +145,7 @@ def fills_since(rows: Rows, found: Iterable[BrokerOrder], now: datetime, stage: 
     add up yet, and for a position that vanished, whose explanation may be any fill since it was opened.
     """
     looks = [run.started_at for run in rows.last_runs if run.stage == stage]
-    oldest = [o.created_at for o in rows.orders] if not looks else []
+    oldest = [] if looks else [*(o.created_at for o in rows.orders), *(c.at for c in rows.changes)]
     since = [min(looks, default=now), *oldest]
     booked = _booked(rows)
     filled = {o.id: o.filled_qty for parent in found for o in (parent, *parent.legs)}

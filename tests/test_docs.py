@@ -125,6 +125,7 @@ def test_the_example_as_it_stands_sets_nothing():
     assert [line for line in read(".env.example").splitlines() if line and not line.startswith("#")] == []
 
 
+@pytest.mark.slow
 def test_the_page_of_commands_is_what_the_commands_say():
     assert read("docs/commands.md") == make_commands.page()
 

@@ -192,7 +192,14 @@ def _difference(
     if actual > expected:
         steps, problems = _surplus(symbol, mine, rows, snapshot=snapshot, context=context, first_look=first_look)
         return steps, problems, []
+    if _is_fresh(symbol, snapshot, context):
+        return [], [], []  # not booked yet is not missing
     return _deficit(symbol, expected - actual, mine, rows, snapshot=snapshot, context=context)
+
+
+def _is_fresh(symbol: str, snapshot: Snapshot, context: Context) -> bool:
+    """Say whether the symbol traded so lately that the broker's position need not show it yet."""
+    return any(f.symbol == symbol and context.now - f.transaction_time < BOOKING_LAG_MAX for f in snapshot.fills)
 
 
 def _clear(mine: list[TradeBook]) -> list[Action]:
@@ -219,8 +226,7 @@ def _surplus(
     have filled in between.
     """
     qty = _actual(symbol, snapshot) - _expected(symbol, mine, rows)
-    fresh = any(f.symbol == symbol and context.now - f.transaction_time < BOOKING_LAG_MAX for f in snapshot.fills)
-    if fresh or any(live(entries(b)) for b in mine):
+    if _is_fresh(symbol, snapshot, context) or any(live(entries(b)) for b in mine):
         waiting = _unresolved(symbol, f"{text(qty)} more than the books explain, while orders fill")
         return [LookAgain(why=waiting.message, symbol=symbol)], [waiting]
     if not first_look:

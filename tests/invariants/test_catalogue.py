@@ -15,6 +15,7 @@ from tests.builders import (
     activity,
     broker_exit,
     broker_order,
+    change,
     exit_order,
     fill,
     order,
@@ -80,6 +81,7 @@ CLOSED = {
         ("I22", {}, {"orders": (replace(ENTRY, submitted_at=OPEN.replace(minute=44)), STOP)}),
         ("I2", {}, {"orders": (ENTRY, replace(STOP, qty=D("6")))}),
         ("I2", {}, {"orders": (ENTRY, replace(STOP, status="cancelled"))}),
+        ("I2", {}, {"orders": (ENTRY, replace(STOP, status="pending_cancel"))}),
         ("I4", {"trades": (trade(**CLOSED),), "positions": ()}, {}),
         ("I4 cash", {}, {"cash": D("98500.01")}),
         ("I5", {}, {"positions": {"AAPL": BrokerPosition(symbol="AAPL", qty=D("11"), qty_available=D("0"))}}),
@@ -90,6 +92,20 @@ CLOSED = {
 )
 def test_each_invariant_sees_its_fault(name, books, ledger):
     assert name in broken(books=books, ledger=ledger)
+
+
+def test_a_stop_that_hangs_in_its_cancel_is_no_cover_too_much():
+    hanging = {"orders": (ENTRY, replace(STOP, status="pending_cancel")), "positions": {}}
+    assert "I2" not in broken(books={"positions": ()}, ledger=hanging)
+
+
+@pytest.mark.parametrize(("price", "names"), [("145", set()), ("146", {"I4"})])
+def test_a_sale_in_the_app_counts_for_a_trade_by_its_part_of_it_and_at_the_broker_s_price(price, names):
+    sale = activity(id="X1", order_id="foreign", side="sell", qty=D("12"), price=D(price))
+    parts = [{"trade_id": 7, "delta": D("-10")}, {"trade_id": None, "delta": D("-2")}]
+    changes = tuple(change(id=n, activity_id="X1", price=D("145"), **part) for n, part in enumerate(parts))
+    books = {"trades": (trade(**CLOSED),), "positions": (), "changes": changes}
+    assert {"I4"} & broken(books=books, ledger={"fills": (activity(), sale)}) == names
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,13 @@ def test_cover_exactly_as_large_as_what_is_owned_is_left_alone():
     assert cover(*oco(qty=D("4")), extra=(change(delta=D("-6")),)) == ((), ())
 
 
+def test_cover_that_sold_a_part_is_left_alone_until_its_order_says_so_too():
+    journal, entry, first = bought()
+    sold = fill(id=2, activity_id="F2", order_id=3, side="sell", qty=D("4"))
+    ahead = book(entry, *oco(), trade=journal, fills=(first, sold))
+    assert plan_cover(ahead, snapshot(HELD_BACK), context(), "ns") == ((), ())
+
+
 def test_a_trade_that_owns_nothing_any_more_has_its_exits_cancelled():
     step = cover(*oco(), extra=(change(),))
     assert [(type(a), a.order.id) for a in step[0]] == [(Cancel, 2)]

@@ -69,6 +69,7 @@ def test_the_same_seed_and_the_same_requests_give_the_same_state_to_the_byte(tmp
     assert one != three
 
 
+@pytest.mark.slow
 def test_memory_and_file_give_the_same_answers(tmp_path):
     in_memory, in_file = opened(), opened(tmp_path / "state")
     for paper in (in_memory, in_file):
@@ -163,6 +164,7 @@ def _buy_many(file, name, count):
     paper.close()
 
 
+@pytest.mark.slow
 def test_three_processes_at_once_lose_nothing(tmp_path):
     file = tmp_path / "state"
     processes = [SPAWN.Process(target=_buy_many, args=(file, name, 15)) for name in "abc"]

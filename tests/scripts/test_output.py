@@ -23,6 +23,7 @@ def holder(desk):
     return desk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_first_line_says_which_account_of_which_broker(desk, stage):
     out = desk.done(stage)

@@ -78,6 +78,7 @@ def test_a_part_that_filled_is_covered_while_the_rest_may_still_fill(make_world)
     assert made.store.rows("main").positions[0].covered_qty == Decimal(10)
 
 
+@pytest.mark.slow
 def test_a_trailing_stop_follows_the_price_up_and_sells_below_its_high(make_world):
     made = make_world(at(16, 14, 43), aapl((at(16, 16, 0), "160"), (at(16, 17, 0), "152")), options=WHOLE)
     made.decide(symbol="AAPL", trade_style="TREND", planned_entry="150", planned_sl="140", trail_percent="5", qty="10")
@@ -142,6 +143,7 @@ def test_a_position_sold_in_the_app_is_closed_at_the_price_of_that_sale(make_wor
     assert at_rest(made) == ()
 
 
+@pytest.mark.slow
 def test_shares_sold_in_part_in_the_app_leave_the_rest_covered(make_world):
     made = make_world(at(16, 14, 43), aapl((at(16, 15, 31), "152")), options=WHOLE)
     made.decide(**SWING_AAPL)

@@ -1,0 +1,310 @@
+"""What random schedules of trouble found, one rule a test; and a few such schedules, each repeatable by its seed."""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from lib.domain.bodies import thaw
+from lib.domain.money import ZERO
+from lib.paper_broker.faults import Fault, FaultKind, Faults
+from lib.paper_broker.options import Options
+from lib.paper_broker.prices import ScriptedFeed
+from lib.simulation import faults as ports
+from lib.simulation.evidence import Watch, at_rest, books
+from lib.simulation.lifecycles import SWING_AAPL, at, steps
+from lib.simulation.world import world
+from lib.store import queries
+from lib.store.selection import STAGES
+
+FALLING_ENTRY = ((at(16, 14, 40), "151"), (at(16, 15, 2), "149.50"))
+TREND_AAPL = {"symbol": "AAPL", "trade_style": "TREND", "planned_entry": "150", "planned_sl": "145", "qty": "10"}
+BUY = {"symbol": "AAPL", "qty": "5", "side": "buy", "type": "market", "time_in_force": "day"}
+
+
+class NoEntryArrives(Faults):
+    """Every entry is lost on its way; the user's orders are not."""
+
+    def meet(self, request):
+        return FaultKind.TIMEOUT_BEFORE if b"-entry-" in request.body else None
+
+
+def aapl(*pairs):
+    return ScriptedFeed({"AAPL": steps(*FALLING_ENTRY, *pairs)})
+
+
+def options(*faults, **rules):
+    listed = Faults(Fault(route="POST /v2/orders", n=n, kind=kind) for n, kind in faults)
+    return Options(**{"partial_fill_rate": Decimal(0), "faults": listed, **rules})
+
+
+def only_trade(made):
+    (trade,) = queries.journal(made.store, "main")
+    return trade
+
+
+def copy_of_the_entry_arrives(made):
+    entry = queries.orders_of(made.store, only_trade(made).id)[0]
+    assert made.user_order(thaw(entry.payload)).status == 200
+
+
+def assert_position_is_covered(made):
+    (position,) = made.store.rows("main").positions
+    assert (position.qty, position.covered_qty) == (Decimal(10), Decimal(10))
+    assert at_rest(made) == ()
+
+
+def test_an_oco_that_sold_a_part_before_its_lost_answer_was_found_is_ours(make_world):
+    before_the_look_up = at(16, 15, 5).replace(second=1)
+    made = make_world(
+        at(16, 14, 43),
+        aapl((before_the_look_up, "144.90"), (at(16, 15, 20), "144")),
+        options=options((2, FaultKind.TIMEOUT_AFTER), fill_plan={"sim-t1-exit-1:stop": (Decimal(4),)}),
+    )
+    made.decide(**SWING_AAPL)
+    made.run_until(at(16, 15, 10))
+    assert made.store.rows("main").positions[0].covered_qty == Decimal(6)
+    made.run_until(at(16, 15, 30))
+    assert (only_trade(made).status, only_trade(made).exit_qty) == ("CLOSED", Decimal(10))
+    assert at_rest(made) == ()
+
+
+@pytest.mark.slow
+def test_what_the_user_trades_beside_an_order_of_unknown_outcome_is_not_forgotten(make_world):
+    made = make_world(at(16, 14, 43), aapl(), options=options(faults=NoEntryArrives()))
+    made.decide(**SWING_AAPL)
+    made.run_until(at(16, 15, 6))
+    assert made.user_order(BUY).status == 200
+    made.run_until(at(16, 23, 30))
+    assert [(c.cause, c.delta) for c in queries.changes(made.store, "main")] == [("FOREIGN_FILL", Decimal(5))]
+    assert at_rest(made) == ()
+
+
+def test_the_first_look_takes_no_sale_of_ours_that_is_not_booked_yet_for_the_user_s_shares(make_world):
+    just_before = at(16, 15, 29).replace(second=50)
+    made = make_world(at(16, 14, 43), aapl((just_before, "144")), options=options(booking_lag_s=Decimal(20)))
+    made.decide(**TREND_AAPL)
+    made.clock.advance_to(at(16, 14, 45))
+    made.run("order_executor")
+    made.clock.advance_to(at(16, 15, 5))
+    made.run("order_monitor")
+    made.clock.advance_to(at(16, 15, 30))
+    made.run("position_monitor")
+    made.run_until(at(16, 15, 40))
+    assert queries.changes(made.store, "main") == ()
+    assert at_rest(made) == ()
+
+
+def test_a_position_not_booked_yet_at_two_looks_is_not_written_off(make_world):
+    feed = aapl((at(16, 15, 19).replace(second=50), "149.40"))
+    plan = {"sim-d1-entry-1": (Decimal(4),)}
+    made = make_world(at(16, 14, 43), feed, options=options(booking_lag_s=Decimal(20), fill_plan=plan))
+    made.decide(**SWING_AAPL)
+    made.clock.advance_to(at(16, 14, 45))
+    made.run("order_executor")
+    for minute in (2, 20):  # the second fill is as fresh at the second look as the first was at the first
+        made.clock.advance_to(max(at(16, 15, minute), made.clock.now()))
+        made.run("position_monitor")
+    made.run_until(at(16, 15, 40))
+    assert queries.changes(made.store, "main") == ()
+    assert_position_is_covered(made)
+
+
+def test_the_first_copy_of_an_order_arriving_after_the_second_was_refused_becomes_a_position(make_world):
+    faults = options((1, FaultKind.TIMEOUT_BEFORE), (2, FaultKind.RATE_LIMIT))
+    made = make_world(at(16, 14, 43), aapl(), options=faults)
+    made.decide(**SWING_AAPL)
+    made.run_until(at(16, 15, 3))
+    assert only_trade(made).status == "CANCELLED"
+    copy_of_the_entry_arrives(made)
+    made.run_until(at(16, 15, 20))
+    assert_position_is_covered(made)
+
+
+def test_the_first_copy_of_an_order_still_live_after_the_second_was_refused_is_cancelled(make_world):
+    faults = options((1, FaultKind.TIMEOUT_BEFORE), (2, FaultKind.RATE_LIMIT))
+    made = make_world(at(16, 14, 43), ScriptedFeed({"AAPL": steps((at(16, 14, 40), "151"))}), options=faults)
+    made.decide(**SWING_AAPL)
+    made.run_until(at(16, 15, 3))
+    copy_of_the_entry_arrives(made)
+    made.run_until(at(16, 15, 20))
+    assert made.tools.broker.live_orders() == ()
+    assert at_rest(made) == ()
+
+
+@pytest.mark.slow
+def test_an_order_given_up_is_looked_for_after_a_night_asleep(tmp_path):
+    with world(tmp_path, at(16, 14, 43), aapl(), options=options(faults=NoEntryArrives())) as made:
+        made.decide(**SWING_AAPL)
+        made.run_until(at(16, 20, 36))
+        assert only_trade(made).status == "CANCELLED"
+        made.paper._options = options()
+        copy_of_the_entry_arrives(made)
+        made.clock.advance_to(at(17, 14, 20))
+        made.run_until(at(17, 15, 0))
+        assert only_trade(made).status == "POSITION"
+        assert {v.id for v in at_rest(made)} <= {"I22"}  # it came outside the entry window, as the network had it
+
+
+def test_a_first_look_cut_short_leaves_no_gap_before_the_next(make_world):
+    first_write_of_a_plan = {2: ports.Kind.CRASH_AFTER}  # the first pins the account
+    crash = ports.Faults(first_write_of_a_plan, [])
+    made = make_world(at(16, 14, 43), aapl(), options=options(), wrap=lambda tools: ports.with_faults(tools, crash))
+    made.user_order(BUY)
+    made.clock.advance_to(at(16, 15, 30))
+    assert made.run("position_monitor").error is not None
+    made.user_order(BUY | {"side": "sell", "qty": "3"})
+    made.clock.advance_to(at(16, 19, 0))
+    assert made.run("position_monitor").exit_code == 0
+    assert at_rest(made) == ()
+
+
+class HidesFills:
+    """A broker that ends an entry first and tells of its fill later."""
+
+    def __init__(self, broker):
+        self._broker = broker
+        self.late = True
+
+    def __getattr__(self, name):
+        return getattr(self._broker, name)
+
+    def order(self, broker_order_id):
+        order = self._broker.order(broker_order_id)
+        hidden = self.late and order is not None and order.side == "buy"
+        return replace(order, filled_qty=ZERO, filled_avg_price=None) if hidden else order
+
+    def live_orders(self):
+        return tuple(o for o in self._broker.live_orders() if not (self.late and o.side == "buy"))
+
+    def fills(self, since):
+        return tuple(f for f in self._broker.fills(since) if not (self.late and f.side == "buy"))
+
+    def positions(self):
+        return {} if self.late else self._broker.positions()
+
+
+def test_a_fill_that_shows_only_after_its_order_s_end_is_booked_and_covered(make_world):
+    kept = {}
+
+    def late(tools):
+        kept["broker"] = HidesFills(tools.broker)
+        return replace(tools, broker=kept["broker"])
+
+    made = make_world(
+        at(16, 14, 43), aapl(), options=options(fill_plan={"sim-d1-entry-1": (Decimal(4), Decimal(0))}), wrap=late
+    )
+    made.decide(**SWING_AAPL)
+    made.run_until(at(16, 15, 3))
+    made.user_cancels_all()
+    made.run_until(at(16, 15, 6))
+    assert only_trade(made).status == "CANCELLED"
+    kept["broker"].late = False
+    made.run_until(at(16, 15, 20))
+    (position,) = made.store.rows("main").positions
+    assert (position.qty, position.covered_qty) == (Decimal(4), Decimal(4))
+    assert at_rest(made) == ()
+
+
+class Trouble(Faults):
+    """Faults that meet our own requests alone: not the user's, nor those of whoever looks on."""
+
+    on = True
+
+    def meet(self, request):
+        return super().meet(request) if self.on else None
+
+
+class Schedule:
+    """A market, decisions, faults of every kind and a user's hand, all drawn from one seed."""
+
+    MINUTES = 60
+
+    def __init__(self, seed):
+        self.dice = dice = random.Random(seed)
+        self.price = dice.randrange(2000, 20000)  # cents
+        routes = ("POST /v2/orders", "DELETE /v2/orders/{id}", "GET /v2/orders", "GET /v2/positions", "* *")
+        bursts = [(dice.choice(routes), dice.randrange(1, 60), dice.choice(list(FaultKind))) for _ in range(4)]
+        self.trouble = Trouble(
+            Fault(route=route, n=n + k, kind=kind) for route, n, kind in bursts for k in range(dice.randrange(1, 5))
+        )
+        self.ports = ports.Faults({dice.randrange(1, 60): dice.choice(list(ports.Kind)) for _ in range(3)}, [])
+        self.options = Options(
+            seed=seed,
+            partial_fill_rate=Decimal(dice.choice(("0", "0.5", "0.9"))),
+            booking_lag_s=Decimal(dice.choice((0, 3, 40))),
+            cancel_latency_s=Decimal(dice.choice((0, 2, 120))),
+            faults=self.trouble,
+        )
+        self.acts = sorted(dice.sample(range(16, self.MINUTES), 3))
+        self.side = dice.choice(("buy", "sell"))  # who sells a trade's shares and buys some anew has a person's knot
+
+    def feed(self):
+        instants = sorted(self.dice.sample(range(14 * 60, (14 + self.MINUTES) * 60), 90))
+        cents, path = self.price, []
+        for second in (0, *instants):
+            path.append((at(16, 14, 30) + timedelta(seconds=second), Decimal(cents) / 100))
+            cents = max(200, round(cents * (1 + self.dice.gauss(0, 0.006))))
+        return ScriptedFeed({"AAPL": path})
+
+    def decision(self):
+        entry = Decimal(self.price) / 100
+        stop, target = (entry * self.dice.choice(parts) / 100 for parts in ((97, 99), (101, 103)))
+        numbers = {"planned_entry": entry, "planned_sl": stop, "qty": self.dice.choice((2, 5, 20))}
+        style = self.dice.choice(("SWING", "TREND", "TRAIL"))
+        numbers |= {"SWING": {"planned_tp": target}, "TREND": {}, "TRAIL": {"trail_percent": Decimal("0.9")}}[style]
+        written = {name: f"{number:.2f}" if name != "qty" else str(number) for name, number in numbers.items()}
+        return {"symbol": "AAPL", "trade_style": "SWING" if style == "SWING" else "TREND", **written}
+
+    def act(self, made):
+        self.trouble.on = False
+        held = made.tools.broker.positions().get("AAPL")
+        most = held.qty if self.side == "sell" and held is not None else 5
+        qty = min(most, self.dice.choice((1, 3, 99)))
+        if self.dice.random() < 0.7:
+            made.user_cancels_all()
+        made.user_order(BUY | {"side": self.side, "qty": str(qty)})
+        self.trouble.on = True
+
+
+def state(made):
+    newest = queries.events(made.store, "main", limit=1)
+    return books(made), newest, made.store.rows("main").positions, made.tools.broker.live_orders()
+
+
+def play(seed, directory):
+    """Play a schedule, end its trouble, and list what is broken then or was on the way."""
+    schedule, watch = Schedule(seed), Watch()
+
+    def look(made, ran):
+        was, schedule.trouble.on = schedule.trouble.on, False
+        watch(made, ran)
+        schedule.trouble.on = was
+
+    def faulty(tools):
+        return ports.with_faults(tools, schedule.ports)
+
+    with world(directory, at(16, 14, 43), schedule.feed(), options=schedule.options, wrap=faulty) as made:
+        made.observers.append(look)
+        made.decide(**schedule.decision())
+        for minute in schedule.acts:
+            made.run_until(at(16, 14, 30) + timedelta(minutes=minute))
+            schedule.act(made)
+        made.run_until(at(16, 14, 30) + timedelta(minutes=schedule.MINUTES))
+        schedule.trouble.on, schedule.ports.plan = False, {}
+        made.run_until(at(16, 16, 30))
+        made.clock.advance_to(at(16, 16, 31))
+        ends = [made.run(stage) for stage in STAGES]
+        before = state(made)
+        again = [made.run(stage) for stage in STAGES]
+        broken = [str(v) for v in (*watch.violations, *at_rest(made))]
+        broken += [f"{ran.stage} ends with {ran.exit_code}: {ran.error or ran.result}" for ran in ends if ran.exit_code]
+        return broken + ["a second run changed something"] * (state(made) != before or any(r.exit_code for r in again))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.slow
+def test_a_random_schedule_of_trouble_ends_clean_and_breaks_nothing_on_the_way(seed, tmp_path):
+    assert play(seed, tmp_path) == [], f"seed {seed}"
