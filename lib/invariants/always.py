@@ -72,16 +72,21 @@ def rows_agree(evidence: Evidence) -> Iterator[str]:
         position = held.get(trade.id)
         if (trade.status == TradeStatus.POSITION) != (position is not None):
             yield f"trade {trade.id} is {trade.status}, its position row is {'there' if position else 'missing'}"
-        if position is not None and position.qty <= 0 and not _sold_elsewhere(evidence, trade):
+        if position is not None and position.qty <= 0 and not _may_be_empty(evidence, trade):
             yield f"trade {trade.id}: position row with {position.qty} shares"
         result = (trade.exit_reason, trade.exit_time, trade.actual_pnl, trade.net_pnl, trade.exit_price)
         if trade.status == TradeStatus.CLOSED and None in result:
             yield f"trade {trade.id} is CLOSED without a whole result"
 
 
-def _sold_elsewhere(evidence: Evidence, trade: Trade) -> bool:
-    return any(c.trade_id == trade.id and c.delta < 0 for c in evidence.books.changes) or any(
-        o.trade_id == trade.id and o.filled_qty > 0 and o.order_type in EXIT_ROLES for o in evidence.books.orders
+def _may_be_empty(evidence: Evidence, trade: Trade) -> bool:
+    """Say whether all that a trade had may have left: in the app, or by an exit whose order or fills are ahead."""
+    return (
+        any(c.trade_id == trade.id and c.delta < 0 for c in evidence.books.changes)
+        or any(
+            o.trade_id == trade.id and o.filled_qty > 0 and o.order_type in EXIT_ROLES for o in evidence.books.orders
+        )
+        or filled(evidence, trade, EXIT_ROLES) > 0
     )
 
 
