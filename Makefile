@@ -13,23 +13,27 @@ DEV := $(VENV)/.requirements-dev
 
 # Tests, demo and bench must not meet an account or a database that the shell happens to point at.
 INHERITED := $(filter ALPACA_% PAPER_% BROKER DATABASE_URL STATE_DIR,$(.VARIABLES))
-CLEAN_RUN := env $(addprefix -u ,$(INHERITED)) $(RUN)
+# Without bytecode each of the many processes that tests start would compile the program again.
+CLEAN_RUN := env -u PYTHONDONTWRITEBYTECODE $(addprefix -u ,$(INHERITED)) $(RUN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench sessions docs paper-broker clean again
+.PHONY: help demo test test-fast prove lint bench sessions docs paper-broker conformance-alpaca clean again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target what; do \
-		printf '%-20s %s\n' "$$target" "$$what"; done
+		printf '%-25s %s\n' "$$target" "$$what"; done
 
 demo: $(RUNTIME) ## replay a week of recorded prices on the built-in broker; SEED=2 gives other fills
 	@$(CLEAN_RUN) -m lib.replay --demo --seed $(SEED)
 
 test: lint ## check style and types, then run every test
-	@$(CLEAN_RUN) -m pytest -q -n 2
+	@$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m "not prove"
 
 test-fast: $(DEV) ## run the tests that take less than a minute together
-	@$(CLEAN_RUN) -m pytest -q -n 2 -m "not slow"
+	@$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m "not slow and not prove"
+
+prove: $(DEV) ## run the tests that take minutes: what make test does with few seeds, with many
+	@$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m prove
 
 lint: $(DEV) ## check style and types
 	@$(RUN) -m ruff check --quiet .
@@ -42,12 +46,16 @@ bench: $(RUNTIME) ## measure the start of the stages and the work of a pass
 sessions: $(DEV) ## write lib/sessions.csv anew from exchange_calendars
 	@$(RUN) -m tests.tools.make_sessions
 
-docs: $(DEV) ## write docs/commands.md anew from each command's --help
+docs: $(DEV) ## write docs/commands.md and the switches of docs/paper-broker.md anew from the code
 	@$(CLEAN_RUN) -m tests.tools.make_commands
+	@$(CLEAN_RUN) -m tests.tools.make_switches
 
 paper-broker: $(RUNTIME) ## serve a paper broker of its own at http://127.0.0.1:8900
 	@mkdir -p var
 	@$(RUN) -m lib.paper_broker --state var/paper-server.db --prices data
+
+conformance-alpaca: $(RUNTIME) ## ask Alpaca's paper host what our tests expect; keys in CONFORMANCE_API_KEY, CONFORMANCE_SECRET_KEY
+	@$(CLEAN_RUN) -m tests.conformance
 
 clean: ## remove .venv, caches and the demo's files; your database stays
 	@rm -rf $(VENV) var/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,12 +17,22 @@ store/          port.py the store as stages see it; sql.py sqlite.py the adapter
                 selection.py fetch.py writing.py queries.py; init.py __main__.py make the database
 invariants/     always.py settled.py what must hold; evidence.py catalogue.py
 paper_broker/   another program: a local Alpaca
-                program.py options.py api.py order_api.py account_api.py market_api.py control_api.py call.py
-                message.py render.py state.py faults.py clocks.py transport.py server.py __main__.py
-                prices.py bars.py bridge.py synthetic.py
-                exchange/engine.py exchange/admission.py exchange/book.py exchange/chance.py exchange/holdings.py
-                exchange/hours.py exchange/listing.py exchange/market.py exchange/matching.py exchange/records.py
-                exchange/refusal.py exchange/rules.py exchange/ticket.py exchange/wash.py
+                program.py the one way in; options.py profiles.py what may be switched; api.py call.py message.py
+                state.py clocks.py prices.py faults.py limiter.py transport.py server.py __main__.py
+                routes/account.py routes/activities.py routes/asset_facts.py routes/assets.py routes/calendar.py
+                routes/control.py routes/corporate.py routes/data.py routes/data_query.py routes/orders.py
+                routes/positions.py
+                answers/account.py answers/activities.py answers/market.py answers/orders.py answers/values.py
+                history/adjusting.py history/announcements.py history/bars.py history/bridge.py history/recorded.py
+                history/synthetic.py history/tape.py history/timeframe.py
+                fetching/command.py fetching/download.py fetching/price_file.py fetching/progress.py
+                exchange/acted.py exchange/actions.py exchange/admission.py exchange/amendment.py exchange/assets.py
+                exchange/book.py exchange/cancelling.py exchange/chance.py exchange/closing.py exchange/coins.py
+                exchange/combinations.py exchange/corporate.py exchange/engine.py exchange/fees.py exchange/funds.py
+                exchange/holdings.py exchange/hours.py exchange/levels.py exchange/lifecycle.py exchange/listing.py
+                exchange/margin.py exchange/market.py exchange/matching.py exchange/opening.py exchange/postings.py
+                exchange/records.py exchange/refusal.py exchange/replacing.py exchange/rows.py exchange/rules.py
+                exchange/settlement.py exchange/ticket.py exchange/wash.py
 simulation/     world.py the only thing that drives stages in simulated time; faults.py lifecycles.py evidence.py
                 replaying.py a World with a table of decisions; story.py replay_arguments.py what to replay
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py

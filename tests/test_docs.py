@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import make_commands, tidy
+from tests.tools import make_commands, make_switches, tidy
 
 ROOT = Path(__file__).parents[1]
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
@@ -128,6 +128,16 @@ def test_the_example_as_it_stands_sets_nothing():
 @pytest.mark.slow
 def test_the_page_of_commands_is_what_the_commands_say():
     assert read("docs/commands.md") == make_commands.page()
+
+
+def test_the_page_of_the_paper_broker_lists_every_switch_profile_and_fault_and_every_path_of_its_own():
+    page = read("docs/paper-broker.md")
+    assert page == make_switches.page()
+    words = set(re.findall(r"`([a-z0-9_-]+)`", page))
+    profiles, faults = import_module("lib.paper_broker.profiles"), import_module("lib.paper_broker.faults")
+    assert set(profiles.PROFILES) | {str(kind) for kind in faults.FaultKind} <= words
+    own = {path for path in import_module("lib.paper_broker.api").ROUTES if path.startswith("/paper")}
+    assert own <= set(re.findall(r"(/paper[a-z/-]*)(?= |`)", page))
 
 
 def test_every_module_that_can_be_started_is_on_the_page_of_commands():

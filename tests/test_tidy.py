@@ -82,6 +82,7 @@ INNOCENT = {
 }
 
 
+@pytest.mark.xdist_group("tidy")  # one process parses every file once for all rules
 @pytest.mark.parametrize("rule", tidy.RULES, ids=lambda rule: rule.__name__)
 def test_the_repository_keeps_the_rule(rule):
     offences = rule(tidy.sources())

@@ -1,11 +1,7 @@
 """Alpaca's REST API: paths and methods to handlers, refusals to bodies.
 
-`respond` is one synchronous function of a walked exchange and a request; it does no I/O.
-
-    order_api.py      orders
-    account_api.py    account, positions, activities
-    market_api.py     clock, calendar, assets, latest quotes
-    control_api.py    what Alpaca does not have: move the clock, set a quote by hand, ask what this is
+`respond` is one synchronous function of a walked exchange and a request; it does no I/O. The handlers are in `routes/`;
+`data.py` there has a table of its own, and `control.py` what Alpaca does not have.
 """
 
 from __future__ import annotations
@@ -13,9 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from lib.paper_broker import account_api, control_api, market_api, order_api
 from lib.paper_broker.exchange.refusal import NOT_FOUND, Refusal
 from lib.paper_broker.message import answer, refuse
+from lib.paper_broker.routes import (
+    account,
+    activities,
+    assets,
+    calendar,
+    control,
+    corporate,
+    data,
+    orders,
+    positions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,26 +34,42 @@ if TYPE_CHECKING:
 METHOD_NOT_ALLOWED = 40510000
 
 ROUTES: dict[str, dict[str, Handler]] = {
-    "/v2/account": {"GET": account_api.show_account},
-    "/v2/account/activities": {"GET": account_api.list_activities},
-    "/v2/account/activities/{kind}": {"GET": account_api.list_activities_of_kind},
-    "/v2/positions": {"GET": account_api.list_positions},
-    "/v2/positions/{symbol}": {"GET": account_api.show_position},
-    "/v2/clock": {"GET": market_api.show_clock},
-    "/v2/calendar": {"GET": market_api.show_calendar},
-    "/v2/assets": {"GET": market_api.list_assets},
-    "/v2/assets/{symbol}": {"GET": market_api.show_asset},
-    "/v2/stocks/quotes/latest": {"GET": market_api.latest_quotes},
-    "/v2/orders": {
-        "GET": order_api.list_orders,
-        "POST": order_api.submit_order,
-        "DELETE": order_api.cancel_all,
+    "/v2/account": {"GET": account.show_account},
+    "/v2/account/activities": {"GET": activities.list_activities},
+    "/v2/account/activities/{kind}": {"GET": activities.list_activities_of_kind},
+    "/v2/account/configurations": {
+        "GET": account.show_configurations,
+        "PATCH": account.change_configurations,
     },
-    "/v2/orders:by_client_order_id": {"GET": order_api.show_by_client_id},
-    "/v2/orders/{order_id}": {"GET": order_api.show_order, "DELETE": order_api.cancel_order},
-    "/paper": {"GET": control_api.show_paper},
-    "/paper/clock": {"POST": control_api.move_clock},
-    "/paper/price": {"POST": control_api.set_price},
+    "/v2/positions": {"GET": positions.list_positions, "DELETE": positions.close_all},
+    "/v2/positions/{symbol}": {"GET": positions.show_position, "DELETE": positions.close_position},
+    "/v2/clock": {"GET": calendar.show_clock},
+    "/v2/calendar": {"GET": calendar.show_calendar},
+    "/v3/clock": {"GET": calendar.show_clocks},
+    "/v3/calendar/{market}": {"GET": calendar.show_market_calendar},
+    "/v2/assets": {"GET": assets.list_assets},
+    "/v2/assets/{symbol}": {"GET": assets.show_asset},
+    "/v2/assets/{base}/{quote}": {"GET": assets.show_asset},
+    "/v2/orders": {
+        "GET": orders.list_orders,
+        "POST": orders.submit_order,
+        "DELETE": orders.cancel_all,
+    },
+    "/v2/orders:by_client_order_id": {"GET": orders.show_by_client_id},
+    "/v2/orders/{order_id}": {
+        "GET": orders.show_order,
+        "PATCH": orders.replace_order,
+        "DELETE": orders.cancel_order,
+    },
+    "/v2/corporate_actions/announcements": {"GET": corporate.list_announcements},
+    "/v2/corporate_actions/announcements/{id}": {"GET": corporate.show_announcement},
+    "/v1/corporate-actions": {"GET": corporate.list_actions},
+    "/paper": {"GET": control.show_paper},
+    "/paper/clock": {"POST": control.move_clock},
+    "/paper/price": {"POST": control.set_price},
+    "/paper/asset": {"POST": control.set_asset},
+    "/paper/corporate-action": {"POST": corporate.announce},
+    **data.ROUTES,
 }
 _PATTERNS = tuple((path.split("/"), methods) for path, methods in ROUTES.items())
 

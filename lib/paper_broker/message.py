@@ -57,6 +57,16 @@ class Response:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"Content-Type": JSON}))
     trouble: Trouble | None = None
+    late_s: Decimal = Decimal(0)  # how long the transport keeps it back
+
+
+def page(status: int, title: str) -> Response:
+    """Answer with a page of HTML, as the proxy in front of Alpaca does when a request does not get behind it."""
+    body = (
+        f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1>"
+        "</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    )
+    return Response(status, body.encode(), {"Content-Type": HTML})
 
 
 def answer(value: object, status: int = 200) -> Response:
@@ -66,13 +76,18 @@ def answer(value: object, status: int = 200) -> Response:
 
 def refuse(refusal: Refusal) -> Response:
     """Answer with what Alpaca says no with."""
-    return answer({"code": refusal.code, "message": refusal.message, **refusal.extra}, refusal.status)
+    # Market data says no without a code.
+    code = {} if refusal.code is None else {"code": refusal.code}
+    return answer({**code, "message": refusal.message, **refusal.extra}, refusal.status)
 
 
 def read_json(request: Request) -> dict[str, object]:
     """Read a JSON object, its numbers exact; refuse anything else."""
     try:
-        value = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant)
+        value = json.loads(request.body.decode(), parse_float=Decimal, parse_constant=_no_constant)
+        if b"\\u" in request.body:
+            # Half of a surrogate pair is text for JSON, and for nothing that comes after it.
+            json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, ArithmeticError):
         raise Refusal(400, 40010000, "request body format is invalid") from None
     if not isinstance(value, dict):

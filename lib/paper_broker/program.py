@@ -1,7 +1,7 @@
 """The paper broker as one object: `open_paper` makes it, `respond` answers one request.
 
-Around the exchange it adds what is not the market's: keys, faults, the clock, the file, and the headers that every
-answer carries.
+Around the exchange it adds what is not the market's: keys, limits, faults, the clock, the file, and the headers that
+every answer carries.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from lib.paper_broker.clocks import RecordedClock
 from lib.paper_broker.exchange.engine import Exchange
 from lib.paper_broker.exchange.hours import Hours
 from lib.paper_broker.exchange.market import Feed, Market
-from lib.paper_broker.faults import answer_with
-from lib.paper_broker.message import Request, Response, answer
+from lib.paper_broker.faults import answer_with, rate_limited
+from lib.paper_broker.history import announcements
+from lib.paper_broker.limiter import Limiter
+from lib.paper_broker.message import Request, Response, answer, page
 from lib.paper_broker.options import Options
 from lib.paper_broker.prices import RecordedFeed
 from lib.paper_broker.state import FileState, MemoryState
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 
     from lib.paper_broker.state import State
 
-RATE_LIMIT = 200
-"""Requests a minute that Alpaca allows. The headers tell it; it is not enforced, a fault can be."""
+BODY_BYTES_MAX = 1_000_000
+KEYLESS = "/v1beta3/crypto/"
+"""Market data of coins, which Alpaca gives to everybody."""
 
 
 class PaperBroker:
@@ -49,18 +52,21 @@ class PaperBroker:
         # Threads of a server take turns; processes do so in the state file.
         self._turn = Lock()
         self._count = 0
+        self._limiter = Limiter(options)
 
     def respond(self, request: Request) -> Response:
         """Answer one request."""
         with self._turn:
             self._count += 1
             now = self._clock().astimezone(UTC)
-            kind = self._options.faults.meet(request) if self._options.faults else None
-            if kind is None:
-                response = self._perform(request, now)
+            # What Alpaca does not have meets no trouble either: a test must be able to move the clock on.
+            own = request.path == "/paper" or request.path.startswith("/paper/")
+            fault = None if own or self._options.faults is None else self._options.faults.meet(request)
+            if fault is None:
+                response = self._perform(request, now, limited=not own)
             else:
-                response = answer_with(kind, lambda: self._perform(request, now))
-            return replace(response, headers=self._headers(now) | dict(response.headers))
+                response = answer_with(fault, lambda: self._perform(request, now, limited=True))
+            return replace(response, headers=self._headers(request, now) | dict(response.headers))
 
     def take_alone(self) -> None:
         """Keep other processes off the state file, as a server must."""
@@ -70,9 +76,15 @@ class PaperBroker:
         """Let go of the state file."""
         self._state.close()
 
-    def _perform(self, request: Request, now: datetime) -> Response:
-        if not self._keys_fit(request):
-            return answer({"message": "unauthorized."}, 401)
+    def _perform(self, request: Request, now: datetime, *, limited: bool) -> Response:
+        if len(request.body) > BODY_BYTES_MAX:
+            # No source: how much Alpaca takes, and in what words it says no.
+            return answer({"code": 41310000, "message": "request body is too large"}, 413)
+        refusal = self._keys_refusal(request)
+        if refusal is not None:
+            return refusal
+        if limited and not self._limiter.admits(request.path, now):
+            return rate_limited()
         with self._walked(now) as exchange:
             own = self._clock if isinstance(self._clock, RecordedClock) else None
             kind = "recorded" if own else "external"
@@ -85,19 +97,18 @@ class PaperBroker:
             exchange.advance()
             yield exchange
 
-    def _keys_fit(self, request: Request) -> bool:
+    def _keys_refusal(self, request: Request) -> Response | None:
         wanted = (self._options.api_key, self._options.secret_key)
+        if wanted == (None, None) or request.path.startswith(KEYLESS):
+            return None
         given = (request.header("APCA-API-KEY-ID"), request.header("APCA-API-SECRET-KEY"))
-        return all(key is None or key == shown for key, shown in zip(wanted, given, strict=True))
+        if given == (None, None):
+            return page(401, "Authorization Required")
+        return answer({"message": "unauthorized."}, 401) if given != wanted else None
 
-    def _headers(self, now: datetime) -> dict[str, str]:
-        minute = int(now.timestamp()) // 60 + 1
-        return {
-            "X-Request-ID": uuid5(UUID(int=self._options.seed % 2**128), f"{now.isoformat()}/{self._count}").hex,
-            "X-Ratelimit-Limit": str(RATE_LIMIT),
-            "X-Ratelimit-Remaining": str(RATE_LIMIT - 1),
-            "X-Ratelimit-Reset": str(minute * 60),
-        }
+    def _headers(self, request: Request, now: datetime) -> dict[str, str]:
+        identity = uuid5(UUID(int=self._options.seed % 2**128), f"{now.isoformat()}/{self._count}")
+        return {"X-Request-ID": identity.hex} | self._limiter.headers(request.path, now)
 
 
 def open_paper(
@@ -121,6 +132,7 @@ def open_paper(
     if isinstance(prices, Path):
         # Prices follow the account's seed, so that a file opened again with another one sees the same market.
         feed: Feed = RecordedFeed.of_directory(prices, hours, seed, synthetic=options.synthetic)
+        announced = announcements.load(prices)
     else:
-        feed = prices
-    return PaperBroker(clock=clock, state=kept, market=Market(feed, hours), options=options)
+        feed, announced = prices, ()
+    return PaperBroker(clock=clock, state=kept, market=Market(feed, hours, announced), options=options)

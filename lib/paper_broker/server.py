@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 import threading
@@ -10,34 +11,36 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import h11
 import uvicorn
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response as StarletteResponse
-from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lib.paper_broker.message import Request, Trouble
+from lib.paper_broker.message import JSON, Request, Response, Trouble, answer
+from lib.paper_broker.program import BODY_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from starlette.requests import Request as StarletteRequest
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from lib.paper_broker.program import PaperBroker
     from lib.paper_broker.transport import Responds
 
+logger = logging.getLogger(__name__)
+
 STALL_S = 60
 """How long a time-out lasts before the connection is dropped."""
 START_S_MAX = 10
-BODY_BYTES_MAX = 1_000_000
-_METHODS = ["GET", "POST", "DELETE", "PATCH", "PUT"]
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _connections: dict[object, asyncio.Transport] = {}
 
 
 class _Breakable(H11Protocol):
-    """Remembers its connection by the client's address, so that a fault can break it."""
+    """Remembers its connection by the client's address, so that a fault can break it; says no in JSON."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -47,29 +50,66 @@ class _Breakable(H11Protocol):
         _connections.pop(self.transport.get_extra_info("peername"), None)
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        headers = [("Content-Type", JSON), ("Connection", "close")]
+        body = answer({"code": 40010000, "message": msg}).body
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
-def app(paper: Responds, *, stall_s: float = STALL_S) -> Starlette:
-    """Make the ASGI application that carries every path to the paper broker."""
 
-    async def carry(request: StarletteRequest) -> StarletteResponse:
-        body = await request.body()
-        if len(body) > BODY_BYTES_MAX:
-            return StarletteResponse(b'{"code":40010000,"message":"request body is too large"}', 413)
+def app(paper: Responds, *, stall_s: float = STALL_S) -> ASGIApp:
+    """Make the ASGI application that carries every path, whatever its method, to the paper broker."""
+
+    async def carry(scope: Scope, receive: Receive, send: Send) -> None:
+        request = StarletteRequest(scope, receive)
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return
         carried = Request(
-            method=request.method,
-            path=request.scope["raw_path"].decode("ascii", "replace"),
-            query=request.scope["query_string"].decode("ascii", "replace"),
+            method=scope["method"],
+            path=scope["raw_path"].decode("ascii", "replace"),
+            query=scope["query_string"].decode("ascii", "replace"),
             headers=dict(request.headers),
             body=body,
         )
-        found = await run_in_threadpool(paper.respond, carried)
+        found = await run_in_threadpool(_answer, paper, carried)
+        await asyncio.sleep(float(found.late_s))
         if found.trouble is not None:
             if found.trouble is Trouble.TIMEOUT:
                 await asyncio.sleep(stall_s)
             _break(request)
-        return StarletteResponse(found.body, found.status or 500, dict(found.headers))
+        await StarletteResponse(found.body, found.status or 500, dict(found.headers))(scope, receive, send)
 
-    return Starlette(routes=[Route("/{path:path}", carry, methods=_METHODS)])
+    return carry
+
+
+def _answer(paper: Responds, request: Request) -> Response:
+    """Answer a request; what nobody foresaw is told on standard error, and the next request may well be answered.
+
+    In-process the same mistake reaches the caller, for there a test must fail by it.
+    """
+    try:
+        return paper.respond(request)
+    except Exception:
+        logger.exception("paper broker: %s %s failed", request.method, request.path)
+        return answer({"code": 50010000, "message": "internal server error occurred"}, 500)
+
+
+async def _body(request: StarletteRequest) -> bytes:
+    """Read a body, of one that is too large only as much as shows that it is."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            break
+    return bytes(body[: BODY_BYTES_MAX + 1])
 
 
 @contextmanager
@@ -123,6 +163,7 @@ def _server(paper: Responds, *, stall_s: float) -> uvicorn.Server:
     config = uvicorn.Config(
         app(paper, stall_s=stall_s),
         http=_Breakable,
+        ws="none",
         lifespan="off",
         log_level="warning",
         server_header=False,

@@ -18,14 +18,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from lib.paper_broker.exchange import records
+from lib.paper_broker.exchange import rows
 from lib.paper_broker.exchange.book import Book, new_account
+from lib.paper_broker.exchange.records import Account, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from decimal import Decimal
     from pathlib import Path
+
+    from lib.paper_broker.exchange.records import Activity, NonTrade, Order
 
 SCHEMA = 1
 BUSY_S = 30
@@ -65,12 +68,37 @@ class MemoryState:
 
     def __init__(self, seed: int, cash: Decimal, now: datetime) -> None:
         self._book = Book(new_account(seed, cash, now), now)
+        # As the last request left it. Records are frozen, so holding on to them is enough.
+        self._account, self._last = self._book.account, now
+        self._orders: dict[str, Order] = {}
+        self._activities: dict[str, Activity | NonTrade] = {}
+        self._positions: dict[str, Position] = {}
 
     @contextmanager
     def taken(self) -> Iterator[Book]:
-        """Lend the book."""
-        yield self._book
-        self._book.written()
+        """Lend the book; take back what a request did that did not come to its end."""
+        try:
+            yield self._book
+        except BaseException:
+            self._book = self._as_left()
+            raise
+        book = self._book
+        if book.changed:
+            self._orders.update((order.id, order) for order in book.orders(book.changed_orders))
+            self._activities.update((name, book.activity(name)) for name in book.new_activities)
+            self._positions = dict(book.positions)
+        self._account, self._last = book.account, book.last
+        book.written()
+
+    def _as_left(self) -> Book:
+        book = Book(self._account, self._last)
+        for order in self._orders.values():
+            book.put(order)
+        for activity in self._activities.values():
+            book.add_activity(activity)
+        book.positions = dict(self._positions)
+        book.written()
+        return book
 
     def take_alone(self) -> None:
         """Do nothing: nobody else can reach it."""
@@ -151,7 +179,7 @@ class FileState:
         for statement in filter(str.strip, _TABLES.split(";")):
             self._connection.execute(statement)
         seed, cash, now = make()
-        row = (now.isoformat(), records.write(new_account(seed, cash, now)))
+        row = (now.isoformat(), rows.write(new_account(seed, cash, now)))
         self._connection.execute("INSERT INTO account VALUES (1, 1, ?, ?)", row)
         self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
@@ -160,7 +188,7 @@ class FileState:
         version, last, data = read("SELECT version, last, data FROM account").fetchone()
         if self._book is not None and version == self._version:
             return self._book
-        account = records.read_account(data)
+        account = rows.read(Account, data)
         since = (self._version,) if self._book is not None else (0,)
         book = self._book or Book(account, datetime.fromisoformat(last))
         book.take_account(account, datetime.fromisoformat(last))
@@ -171,7 +199,7 @@ class FileState:
             book.take_activity(activity_id, text)
         # Positions are few, and one that is gone leaves no row to find.
         book.positions = {
-            symbol: records.read_position(text) for symbol, text in read("SELECT symbol, data FROM positions")
+            symbol: rows.read(Position, text) for symbol, text in read("SELECT symbol, data FROM positions")
         }
         self._book, self._version = book, version
         return book
@@ -180,17 +208,17 @@ class FileState:
         write = self._connection.execute
         version = self._version + 1
         for order in book.orders(book.changed_orders):
-            row = (order.seq, version, order.id, order.client_order_id, int(order.live), records.write(order))
+            row = (order.seq, version, order.id, order.client_order_id, int(order.live), rows.write(order))
             write("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?)", row)
         for activity in map(book.activity, book.new_activities):
-            fill = (activity.seq, version, activity.id, records.write(activity))
+            fill = (activity.seq, version, activity.id, rows.write(activity))
             write("INSERT INTO activities VALUES (?, ?, ?, ?)", fill)
         for symbol in book.changed_positions:
             write("DELETE FROM positions WHERE symbol = ?", (symbol,))
             if symbol in book.positions:
-                held = records.write(book.positions[symbol])
+                held = rows.write(book.positions[symbol])
                 write("INSERT INTO positions VALUES (?, ?, ?)", (symbol, version, held))
-        account = (version, book.last.isoformat(), records.write(book.account))
+        account = (version, book.last.isoformat(), rows.write(book.account))
         write("UPDATE account SET version = ?, last = ?, data = ?", account)
         self._version = version
 

@@ -42,14 +42,14 @@ class PaperAdapter(BaseAdapter):
         self,
         request: PreparedRequest,
         stream: bool = False,  # noqa: ARG002, FBT001, FBT002
-        timeout: object = None,  # noqa: ARG002
+        timeout: object = None,
         verify: bool | str = True,  # noqa: ARG002, FBT001, FBT002
         cert: object = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Response:
         """Answer a prepared request."""
         found = self._paper.respond(_read(request))
-        if found.trouble is Trouble.TIMEOUT:
+        if found.trouble is Trouble.TIMEOUT or _too_late(found, timeout):
             raise ReadTimeout("the paper broker does not answer", request=request)
         if found.trouble is Trouble.RESET:
             raise RequestsConnectionError("the paper broker reset the connection", request=request)
@@ -64,6 +64,12 @@ class PaperAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Do nothing: the paper broker is its opener's."""
+
+
+def _too_late(found: message.Response, timeout: object) -> bool:
+    # Nothing is waited for in-process: time is the broker's clock's. A client that would not have waited must see it.
+    patience = timeout[-1] if isinstance(timeout, tuple) else timeout
+    return isinstance(patience, int | float) and found.late_s > patience
 
 
 def _read(request: PreparedRequest) -> message.Request:

@@ -17,7 +17,7 @@ from lib.domain.states import TradeStatus
 from lib.errors import ConfigError
 from lib.intake.csv_file import CsvRow, load_csv, written_at
 from lib.invariants.evidence import Evidence
-from lib.paper_broker.bars import PricesError
+from lib.paper_broker.history.bars import PricesError
 from lib.paper_broker.options import Options
 from lib.planning.decisions import is_ticked
 from lib.sessions import Session

@@ -7,13 +7,18 @@ from decimal import Decimal
 
 import pytest
 import requests
+import responses
 
+from lib import sessions as calendar
+from lib.paper_broker.__main__ import main
 from lib.paper_broker.clocks import RecordedClock
+from lib.paper_broker.exchange.hours import Hours
 from lib.paper_broker.options import Options
-from lib.paper_broker.prices import ScriptedFeed
+from lib.paper_broker.prices import RecordedFeed, ScriptedFeed
 from lib.paper_broker.program import open_paper
 from lib.paper_broker.server import serving
 from lib.paper_broker.transport import PaperAdapter
+from tests.paper_broker.alpaca_pages import KEY, SECRET
 from tests.paper_broker.rig import WEDNESDAY_OPEN, Rig
 
 IN_PROCESS = "http://paper.invalid"
@@ -35,7 +40,7 @@ def server():
         yield switch, url
 
 
-@pytest.fixture(params=["in-process", "http"])
+@pytest.fixture(params=["in-process", pytest.param("http", marks=pytest.mark.slow)])
 def open_rig(request):
     """Return a function that opens a paper broker with options; no partial fills unless asked for."""
     sessions = []
@@ -54,7 +59,7 @@ def open_rig(request):
         else:
             url = IN_PROCESS
             session.mount(url, PaperAdapter(paper))
-        return Rig(paper, clock, session, url)
+        return Rig(paper, clock, session, url, checked=not options.get("faults"))
 
     yield opened
     for session in sessions:
@@ -72,3 +77,46 @@ def holder(rig):
     """The same with ten shares of AAPL, bought at 150.01."""
     rig.buy()
     return rig
+
+
+@pytest.fixture
+def feed_of(tmp_path):
+    """Return a function that writes price files and opens a feed on them; `_` in a name stands for `-`."""
+
+    def opened(seed=1, synthetic=False, always_open=False, **files):
+        for name, rows in files.items():
+            (tmp_path / f"{name.replace('_', '-')}.csv").write_text("timestamp,open,high,low,close,volume\n" + rows)
+        hours = Hours(calendar.load(), always_open=always_open)
+        return RecordedFeed.of_directory(tmp_path, hours, seed, synthetic=synthetic)
+
+    return opened
+
+
+@pytest.fixture
+def keys(monkeypatch):
+    monkeypatch.setenv("ALPACA_API_KEY", KEY)
+    monkeypatch.setenv("ALPACA_SECRET_KEY", SECRET)
+    monkeypatch.delenv("ALPACA_DATA_URL", raising=False)
+
+
+@pytest.fixture
+def alpaca():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        yield mocked
+
+
+@pytest.fixture
+def fetch(keys, tmp_path, capsys):
+    """Return a function that runs fetch-bars; it gives the exit code and what was written to both streams."""
+
+    def run(symbols="AAPL", start="2024-01-02", end="2024-01-05", **options):
+        words = ["fetch-bars", "--symbols", symbols, "--start", start, "--end", end, "--prices", str(tmp_path)]
+        for name, value in options.items():
+            words += [f"--{name}"] if value is True else [f"--{name}", value]
+        code = main(words)
+        out, err = capsys.readouterr()
+        assert KEY not in out + err
+        assert SECRET not in out + err
+        return code, out, err
+
+    return run

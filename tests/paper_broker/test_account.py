@@ -10,13 +10,20 @@ def test_the_account_is_worth_its_cash_and_its_shares(holder):
         "cash": "98499.9",
         "equity": "100049.9",
         "portfolio_value": "100049.9",
-        "buying_power": "98499.9",
         "long_market_value": "1550",
         "short_market_value": "0",
-        "multiplier": "1",
+        "initial_margin": "775",
+        "maintenance_margin": "465",
+        "buying_power": "198549.8",  # 2 x (100049.9 - 775)
+        "regt_buying_power": "198549.8",
+        "non_marginable_buying_power": "98499.9",
+        "multiplier": "2",
         "last_equity": "100000",
-        "shorting_enabled": False,
+        "last_maintenance_margin": "0",
+        "accrued_fees": "0",
+        "shorting_enabled": True,
         "trading_blocked": False,
+        "trade_suspended_by_user": False,
     }
     assert {name: account[name] for name in shown} == shown
 
@@ -25,7 +32,9 @@ def test_last_equity_is_that_of_the_last_close(holder):
     holder.go_to("2013-01-03T15:00:00Z")
     holder.price("170")
     holder.buy(qty="1")
-    assert holder.get("/v2/account")["last_equity"] == "99999.9"  # ten shares at the feed's 150, bought at 150.01
+    account = holder.get("/v2/account")
+    assert account["last_equity"] == "99999.9"  # ten shares at the feed's 150, bought at 150.01
+    assert account["last_maintenance_margin"] == "450"  # 30 % of 1,500
 
 
 def test_a_position_tells_what_it_cost_and_what_it_is_worth(holder):

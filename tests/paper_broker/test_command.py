@@ -3,12 +3,16 @@ import re
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import requests
 
-from lib.paper_broker.__main__ import main
+from lib.paper_broker.__main__ import _options, _parser, main
+from lib.paper_broker.faults import FaultKind
+from lib.paper_broker.message import Request
+from lib.paper_broker.profiles import PROFILES
 
 ROOT = Path(__file__).parents[2]
 DAILY = "timestamp,open,high,low,close,volume\n2013-01-02,100,104,98,101,1\n2013-01-03,102,103,99,100,1\n"
@@ -22,7 +26,7 @@ def prices(tmp_path):
     return directory
 
 
-def test_help_teaches_the_clock_hand_prices_and_faults(capsys):
+def test_help_teaches_the_clock_hand_prices_profiles_switches_and_faults(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
@@ -33,8 +37,11 @@ def test_help_teaches_the_clock_hand_prices_and_faults(capsys):
         "--always-open",
         "/paper/clock",
         "/paper/price",
-        "timeout_after",
+        "alpaca-paper",
+        "partial_fill_rate=0.1",
+        "rate_limit_per_minute=None",
         "url_override",
+        *FaultKind,
     ):
         assert taught in text
 
@@ -51,6 +58,39 @@ def test_missing_prices_are_told_in_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "no CSV files with prices there" in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--rule", "speed=1"], "speed: no such switch; there are"),
+        (["--rule", "partial_fill_rate=0", "--rule", "booking_lag_s=soon"], "booking_lag_s: 'soon' is not a number"),
+        (["--faults", "nowhere.json"], "nowhere.json"),
+        (["--profile", "hostile", "--faults", "wrong.json"], "wrong.json: entry 1: kind: 'bang' is none of"),
+    ],
+)
+def test_wrong_switches_and_faults_are_told_in_one_line(prices, words, told, capsys, monkeypatch):
+    monkeypatch.chdir(prices)
+    Path("wrong.json").write_text('[{"route": "* *", "n": 1, "kind": "bang"}]')
+    assert main(["--prices", ".", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_rule_overrides_the_profile_and_faults_come_before_its_own(prices):
+    file = prices / "faults.json"
+    file.write_text('[{"route": "GET /v2/clock", "n": "every", "kind": "http_503"}]')
+    words = ["--prices", str(prices), "--profile", "hostile", "--rule", "partial_fill_rate=0.125", "--seed", "3"]
+    options = _options(_parser().parse_args([*words, "--faults", str(file)]))
+    assert options.partial_fill_rate == Decimal("0.125")
+    assert options.booking_lag_s == PROFILES["hostile"].switches["booking_lag_s"]
+    assert options.seed == 3
+    met = {options.faults.meet(Request("GET", "/v2/clock")).kind for _ in range(100)}
+    assert met == {FaultKind.HTTP_503}
+    others = {fault and fault.kind for fault in (options.faults.meet(Request("GET", "/v2/orders")) for _ in range(100))}
+    assert len(others) > 3
 
 
 def test_it_serves_on_loopback_and_goes_on_where_it_was_killed(prices, tmp_path):

@@ -171,3 +171,116 @@ def test_a_buy_stop_becomes_a_limit_two_and_a_half_percent_above_it(rig):
     assert rig.order(order["id"])["status"] == "new"
     rig.price("163.99")
     assert rig.order(order["id"])["filled_avg_price"] == "164"
+
+
+def test_a_stop_limit_that_elects_is_a_limit_order_and_a_gap_leaves_it_behind(holder):
+    order = holder.sell(type="stop_limit", stop_price="145", limit_price="144")
+    holder.price("144.50", "145.50")
+    shown = holder.order(order["id"])
+    assert (shown["status"], shown["filled_avg_price"], shown["stop_price"]) == ("filled", "144.5", "145")
+    holder.price("150")
+    holder.buy()
+    order = holder.sell(type="stop_limit", stop_price="145", limit_price="144")
+    holder.price("143.99")
+    assert holder.order(order["id"])["status"] == "new"
+    holder.price("146")  # above its stop again, but it has elected
+    assert holder.order(order["id"])["filled_avg_price"] == "146"
+
+
+def test_a_stop_limit_buy_pays_no_more_than_its_limit(rig):
+    order = rig.buy(type="stop_limit", stop_price="155", limit_price="156")
+    rig.price("150", "154.99")
+    assert rig.order(order["id"])["status"] == "new"
+    rig.price("156", "156.01")
+    assert rig.order(order["id"])["status"] == "new"
+    rig.price("155.50", "156")
+    assert rig.order(order["id"])["filled_avg_price"] == "156"
+
+
+def test_a_trailing_buy_follows_the_price_down_and_fills_when_it_has_come_back_by_the_trail(rig):
+    order = rig.buy(type="trailing_stop", trail_price="5")
+    rig.price("139.99", "140")
+    rig.price("143.99", "144")
+    shown = rig.order(order["id"])
+    assert (shown["hwm"], shown["stop_price"], shown["status"]) == ("140", "145", "new")
+    rig.price("145.49", "145.50")
+    assert rig.order(order["id"])["filled_avg_price"] == "145.5"
+
+
+def test_money_buys_what_it_comes_to_at_the_price_of_the_fill(rig):
+    order = rig.order(rig.post("/v2/orders", **notional_body("1000"))["id"])
+    # 6.666222251 x 150.01 is 999.99999987..., and a billionth of a share more would be over 1000
+    assert (order["status"], order["filled_qty"], order["filled_avg_price"]) == ("filled", "6.666222251", "150.01")
+
+
+def notional_body(notional, **body):
+    return {"symbol": "AAPL", "notional": notional, "side": "buy", "type": "market", "time_in_force": "day"} | body
+
+
+def test_money_of_the_evening_buys_at_the_price_of_the_open(open_rig):
+    rig = open_rig(feed=scripted("150", "99.99", every=timedelta(days=1)))
+    rig.go_to("2013-01-02T22:00:00Z")
+    order = rig.post("/v2/orders", **notional_body("1000"))
+    rig.go_to("2013-01-03T14:30:00Z")
+    shown = rig.order(order["id"])
+    assert (shown["status"], shown["filled_qty"]) == ("filled", "10")
+
+
+def test_shares_sold_for_money_are_never_more_than_were_set_aside(open_rig):
+    rig = open_rig(feed=scripted("150", "100", every=timedelta(days=1)))
+    rig.buy(qty="1")
+    rig.go_to("2013-01-02T22:00:00Z")
+    order = rig.post("/v2/orders", **notional_body("150", side="sell"))
+    rig.go_to("2013-01-03T14:30:00Z")
+    shown = rig.order(order["id"])
+    assert (shown["status"], shown["filled_qty"]) == ("filled", "1")
+    assert rig.get("/v2/positions") == []
+
+
+def coins(**options):
+    return {"feed": ScriptedFeed({"BTC/USD": [(WEDNESDAY_OPEN, Decimal(100))]}), "now": WEDNESDAY_OPEN} | options
+
+
+def coin_body(**body):
+    return {"symbol": "BTC/USD", "qty": "1.5", "side": "buy", "type": "market", "time_in_force": "gtc"} | body
+
+
+def test_fractions_of_coins_fill_in_parts_of_the_smallest_step(open_rig):
+    rig = open_rig(**coins(partial_fill_rate=Decimal(1)))
+    order = rig.order(rig.post("/v2/orders", **coin_body())["id"])
+    filled = Decimal(order["filled_qty"])
+    assert order["status"] == "partially_filled"
+    assert 0 < filled < Decimal("1.5")
+    assert filled % Decimal("0.000000001") == 0
+    assert filled % Decimal("0.01") != 0  # not whole coins, nor hundredths: one draw in ten million is
+
+
+def test_coins_trade_at_night_and_on_sundays_and_their_orders_live_on(open_rig):
+    rig = open_rig(**coins())
+    resting = rig.post("/v2/orders", **coin_body(type="limit", limit_price="90"))
+    rig.go_to("2013-01-06T03:00:00Z")
+    assert rig.order(resting["id"])["status"] == "new"
+    rig.price("89", "90", symbol="BTC/USD")
+    assert rig.order(resting["id"])["filled_at"] == "2013-01-06T03:00:00Z"
+    order = rig.post("/v2/orders", **coin_body())
+    assert order["status"] == "new"
+    assert rig.order(order["id"])["filled_avg_price"] == "90"
+
+
+def test_in_a_halt_nothing_fills_and_orders_rest(holder):
+    stop = holder.sell(qty="5", type="stop", stop_price="145", time_in_force="gtc")
+    holder.post("/paper/asset", symbol="AAPL", halted=True)
+    limit = holder.sell(qty="5", type="limit", limit_price="139", time_in_force="gtc")
+    holder.price("140")
+    holder.advance(60)
+    assert [holder.order(order["id"])["status"] for order in (stop, limit)] == ["new", "new"]
+    holder.post("/paper/asset", symbol="AAPL", halted=False)
+    assert [holder.order(order["id"])["filled_avg_price"] for order in (stop, limit)] == ["140", "140"]
+
+
+def test_a_halt_over_the_close_leaves_orders_for_it_unfilled(rig):
+    order = rig.buy(time_in_force="cls")
+    rig.post("/paper/asset", symbol="AAPL", halted=True)
+    rig.go_to("2013-01-02T21:00:00Z")
+    shown = rig.order(order["id"])
+    assert (shown["status"], shown["filled_qty"]) == ("expired", "0")

@@ -1,12 +1,22 @@
-"""Alpaca's own clients, unpatched, against every endpoint."""
+"""Alpaca's own trading client, unpatched, against every endpoint."""
 
 import pytest
 from alpaca.common.exceptions import APIError
-from alpaca.data.historical import StockHistoricalDataClient
-from alpaca.data.requests import StockLatestQuoteRequest
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderClass, OrderSide, OrderStatus, OrderType, QueryOrderStatus, TimeInForce
+from alpaca.trading.enums import (
+    AssetClass,
+    AssetExchange,
+    AssetStatus,
+    OrderClass,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    QueryOrderStatus,
+    TimeInForce,
+)
 from alpaca.trading.requests import (
+    ClosePositionRequest,
     GetAssetsRequest,
     GetCalendarRequest,
     GetOrderByIdRequest,
@@ -19,7 +29,9 @@ from alpaca.trading.requests import (
     TrailingStopOrderRequest,
 )
 
+from lib.paper_broker.prices import ScriptedFeed
 from lib.paper_broker.transport import PaperAdapter
+from tests.paper_broker.rig import WEDNESDAY_OPEN
 
 
 def connected(client, rig):
@@ -36,15 +48,8 @@ def trading(rig):
     client._session.close()
 
 
-@pytest.fixture
-def data(rig):
-    client = connected(StockHistoricalDataClient("key", "secret", url_override=rig.url), rig)
-    yield client
-    client._session.close()
-
-
 def day_order(kind, side=OrderSide.BUY, **values):
-    return kind(symbol="AAPL", qty=10, side=side, time_in_force=TimeInForce.DAY, **values)
+    return kind(**{"symbol": "AAPL", "qty": 10, "side": side, "time_in_force": TimeInForce.DAY} | values)
 
 
 def oco():
@@ -96,14 +101,56 @@ def test_the_trading_client_sends_stops_and_trailing_stops_and_cancels(trading):
 
 def test_the_trading_client_sees_alpacas_errors(trading):
     with pytest.raises(APIError) as caught:
-        trading.submit_order(day_order(MarketOrderRequest, OrderSide.SELL))
+        trading.submit_order(day_order(MarketOrderRequest, OrderSide.SELL, symbol="MSFT", qty=200_000))
     assert (caught.value.status_code, caught.value.code) == (403, 40310000)
     with pytest.raises(APIError) as caught:
-        trading.get_open_position("AAPL")
+        trading.get_open_position("MSFT")
     assert (caught.value.status_code, caught.value.code) == (404, 40410000)
 
 
-def test_the_data_client_reads_latest_quotes(data):
-    quotes = data.get_stock_latest_quote(StockLatestQuoteRequest(symbol_or_symbols=["AAPL", "NOPE"]))
-    assert (quotes["AAPL"].bid_price, quotes["AAPL"].ask_price) == (150.0, 150.01)
-    assert list(quotes) == ["AAPL"]
+def test_the_trading_client_reads_and_changes_the_accounts_settings(trading):
+    settings = trading.get_account_configurations()
+    assert (settings.suspend_trade, settings.max_margin_multiplier) == (False, "4")
+    changed = trading.set_account_configurations(settings.model_copy(update={"suspend_trade": True}))
+    assert changed.suspend_trade
+    assert trading.get_account().trade_suspended_by_user
+
+
+def test_the_trading_client_sells_short_and_closes_in_parts(trading):
+    trading.submit_order(day_order(MarketOrderRequest, OrderSide.SELL))
+    held = trading.get_open_position("AAPL")
+    assert (held.side, held.qty, held.qty_available) == (PositionSide.SHORT, "-10", "-10")
+    half = trading.close_position("AAPL", ClosePositionRequest(percentage="50"))
+    assert (half.side, half.qty) == (OrderSide.BUY, "5")
+    trading.close_position(held.asset_id, ClosePositionRequest(qty="2"))
+    rest = trading.close_position("AAPL")
+    assert (rest.qty, trading.get_all_positions()) == ("3", [])
+
+
+def test_the_trading_client_closes_everything_it_can(trading):
+    for symbol in ("AAPL", "MSFT"):
+        trading.submit_order(day_order(MarketOrderRequest, symbol=symbol))
+    stop = trading.submit_order(day_order(StopOrderRequest, OrderSide.SELL, stop_price=145))
+    held_back, closed = trading.close_all_positions()
+    assert (held_back.symbol, held_back.status, held_back.body.available) == ("AAPL", 403, 0)
+    assert (closed.symbol, closed.status, closed.body.qty) == ("MSFT", 200, "10")
+    (closed,) = trading.close_all_positions(cancel_orders=True)
+    assert (closed.status, trading.get_all_positions()) == (200, [])
+    assert trading.get_order_by_id(stop.id).status is OrderStatus.CANCELED
+
+
+def test_the_trading_client_finds_coins_by_pair_and_their_positions_by_name(open_rig):
+    rig = open_rig(feed=ScriptedFeed({"BTC/USD": [(WEDNESDAY_OPEN, 30_000)]}))
+    client = connected(TradingClient("key", "secret", paper=True, url_override=rig.url), rig)
+    (coin,) = client.get_all_assets(GetAssetsRequest(asset_class=AssetClass.CRYPTO, status=AssetStatus.ACTIVE))
+    assert (coin.symbol, coin.exchange) == ("BTC/USD", AssetExchange.CRYPTO)
+    assert client.get_asset("BTC/USD") == client.get_asset("BTCUSD") == client.get_asset(coin.id) == coin
+    client.submit_order(MarketOrderRequest(symbol="BTC/USD", qty=1, side=OrderSide.BUY, time_in_force=TimeInForce.GTC))
+    held = client.get_open_position("BTCUSD")
+    assert (held.asset_class, held.symbol) == (AssetClass.CRYPTO, "BTCUSD")
+    with pytest.raises(APIError) as caught:
+        client.get_open_position("BTC/USD")
+    assert caught.value.status_code == 404
+    closed = client.close_position("BTCUSD")
+    assert (closed.symbol, closed.qty, closed.time_in_force) == ("BTC/USD", held.qty, TimeInForce.GTC)
+    client._session.close()

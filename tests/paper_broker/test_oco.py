@@ -3,6 +3,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from lib.paper_broker.prices import ScriptedFeed
+from tests.paper_broker.replacing import replaced
 from tests.paper_broker.rig import WEDNESDAY_OPEN, oco_body
 
 
@@ -159,3 +160,98 @@ def test_the_walk_takes_the_price_of_the_step_that_reached_the_stop(open_rig):
     rig.go_to("2013-01-05T00:00:00Z")
     latest = rig.fills()[0]
     assert (latest["price"], latest["transaction_time"]) == ("144.9", "2013-01-02T16:30:00Z")
+
+
+def test_the_stop_of_an_oco_with_a_limit_is_left_behind_by_a_gap_and_the_target_lives_on(holder):
+    parent = holder.oco(stop_loss={"stop_price": "145", "limit_price": "144"})
+    assert (parent["legs"][0]["type"], parent["legs"][0]["limit_price"]) == ("stop_limit", "144")
+    holder.price("143")
+    target, stop = group(holder, parent)
+    assert (target["status"], stop["status"], stop["filled_qty"]) == ("new", "new", "0")
+    holder.price("160")
+    # Both are limits now and both could sell; the shares are sold once.
+    target, stop = group(holder, parent)
+    assert {target["status"], stop["status"]} == {"filled", "canceled"}
+    assert holder.get("/v2/positions") == []
+
+
+def test_a_switch_leaves_the_stop_held_for_ever_beside_a_target_that_filled_in_part(open_rig):
+    rig = open_rig(fill_plan={"exit": (Decimal(6),)}, oco_stop_follows_target=False)
+    rig.buy()
+    parent = rig.oco(client_order_id="exit")
+    rig.price("160")
+    rig.price("100")
+    target, stop = group(rig, parent)
+    assert (target["status"], stop["status"], stop["qty"], stop["filled_qty"]) == (
+        "partially_filled",
+        "held",
+        "10",
+        "0",
+    )
+    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert rig.cancel(stop["id"]) == (204, None)
+    assert [order["status"] for order in group(rig, parent)] == ["canceled", "canceled"]
+    assert rig.get("/v2/positions/AAPL")["qty_available"] == "4"
+
+
+def test_a_switch_lets_a_stop_that_filled_in_part_end_its_target(open_rig):
+    rig = open_rig(fill_plan={"exit:stop": (Decimal(7),)}, oco_stop_cancels_target=True)
+    rig.buy()
+    parent = rig.oco(client_order_id="exit")
+    rig.price("145")
+    target, stop = group(rig, parent)
+    assert (target["status"], stop["status"], stop["filled_qty"]) == ("canceled", "partially_filled", "7")
+    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    rig.price("150")
+    assert rig.get("/v2/positions") == []
+
+
+def test_a_switch_shows_the_target_as_replaced_by_the_stop_that_filled(open_rig):
+    rig = open_rig(oco_target_ends_replaced=True)
+    rig.buy()
+    parent = rig.oco()
+    rig.price("145")
+    target, stop = group(rig, parent)
+    assert (target["status"], target["replaced_by"], target["replaced_at"]) == (
+        "replaced",
+        stop["id"],
+        "2013-01-02T15:00:00Z",
+    )
+    assert stop["status"] == "filled"
+
+
+def test_a_switch_lets_both_legs_fill_within_a_minute(open_rig):
+    rig = open_rig(oco_both_legs_may_fill=True)
+    rig.buy()
+    fast, slow = rig.oco(qty="4"), rig.oco(qty="6")
+    rig.price("160")
+    rig.advance(59)
+    assert [order["status"] for order in group(rig, fast)] == ["filled", "pending_cancel"]
+    rig.cancel(slow["id"])
+    rig.price("145")
+    assert [order["status"] for order in group(rig, fast)] == ["filled", "filled"]
+    assert rig.get("/v2/positions/AAPL")["qty"] == "-10"
+
+
+def test_a_stop_that_is_being_replaced_while_its_target_fills_in_part_goes_on_for_the_rest(open_rig):
+    rig = open_rig(replace_latency_s=Decimal(5), fill_plan={"exit": (Decimal(4),)})
+    rig.buy()
+    parent = rig.oco(client_order_id="exit")
+    moved = replaced(rig, parent["legs"][0]["id"], stop_price="146")
+    rig.price("160")
+    rig.price("150")
+    rig.advance(5)
+    target, stop = group(rig, parent)
+    assert (target["filled_qty"], stop["id"], stop["status"], stop["qty"]) == ("4", moved["id"], "held", "6")
+    rig.price("140")
+    assert rig.get("/v2/positions") == []
+
+
+def test_an_oco_of_a_short_position_buys_it_back_once(rig):
+    rig.sell()
+    parent = rig.oco(side="buy", target="140", stop="155")
+    assert (parent["status"], parent["position_intent"], parent["legs"][0]["status"]) == ("new", "buy_to_close", "held")
+    rig.price("155", "155.01")
+    target, stop = group(rig, parent)
+    assert (target["status"], stop["status"], stop["filled_avg_price"]) == ("canceled", "filled", "155.01")
+    assert rig.get("/v2/positions") == []

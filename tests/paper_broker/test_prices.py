@@ -8,27 +8,11 @@ from hypothesis import strategies as st
 
 from lib import sessions
 from lib.domain.money import is_on_tick, tick_size
-from lib.paper_broker.bars import Bar, PricesError
-from lib.paper_broker.bridge import path_of_day
-from lib.paper_broker.exchange.hours import Hours
-from lib.paper_broker.prices import RecordedFeed
+from lib.paper_broker.history.bars import Bar, PricesError
+from lib.paper_broker.history.bridge import path_of_day
 
-HEADER = "timestamp,open,high,low,close,volume\n"
 HALF_DAY = sessions.load().on(date(2018, 11, 23))
 DAY = sessions.load().on(date(2018, 11, 26))
-
-
-@pytest.fixture
-def feed_of(tmp_path):
-    """Return a function that writes files and opens a feed on them."""
-
-    def opened(seed=1, synthetic=False, always_open=False, **files):
-        for name, rows in files.items():
-            (tmp_path / f"{name.replace('_', '-')}.csv").write_text(HEADER + rows)
-        hours = Hours(sessions.load(), always_open=always_open)
-        return RecordedFeed.of_directory(tmp_path, hours, seed, synthetic=synthetic)
-
-    return opened
 
 
 def at(text):
@@ -80,6 +64,11 @@ def test_a_half_day_has_half_the_minutes(feed_of):
     assert path[209] == (at("2018-11-23T17:59"), Decimal(101))
 
 
+def test_recorded_days_stay_in_their_sessions_when_the_market_is_always_open(feed_of):
+    path = whole_path(feed_of(AAA=DAILY, always_open=True))
+    assert path == whole_path(feed_of(AAA=DAILY))
+
+
 def test_a_day_moves_about_as_much_as_its_range_allows(feed_of):
     prices = [price for _, price in whole_path(feed_of(AAA=DAILY))][210:]
     assert len(set(prices)) > 50
@@ -97,16 +86,16 @@ def test_steps_and_price_agree_at_every_instant(feed_of):
 
 
 def test_a_minute_bar_has_four_prices_in_its_minute(feed_of):
-    rows = "2018-11-26T14:29:00Z,50,50,50,50,1\n2018-11-26T14:30:00Z,10,12,9,11,1\n2018-11-26T14:32:00Z,11,11,11,11,1\n"
+    rows = "2018-11-26T14:30:00Z,10,12,9,11,1\n2018-11-26T14:31:00Z,11,11,11,11,1\n2018-11-26T14:33:00Z,11,11,11,11,1\n"
     path = whole_path(feed_of(AAA_1Min_2018=rows))
     assert [instant.second for instant, _ in path[:4]] == [0, 15, 30, 45]
     prices = [price for _, price in path[:4]]
     assert (prices[0], prices[3], sorted(prices[1:3])) == (10, 11, [9, 12])
-    assert len(path) == 8  # the minute before the open does not trade
+    assert [instant.minute for instant, _ in path[::4]] == [30, 31, 33]
 
 
 def test_an_hour_bar_that_begins_before_the_open_is_spread_over_its_part_in_the_session(feed_of):
-    rows = "2018-11-26T14:00:00Z,10,12,9,11,1\n2018-11-26T15:00:00Z,11,11,11,11,1\n2018-11-26T21:00:00Z,5,5,5,5,1\n"
+    rows = "2018-11-26T14:00:00Z,10,12,9,11,1\n2018-11-26T15:00:00Z,11,11,11,11,1\n"
     path = whole_path(feed_of(AAA_1Hour=rows))
     assert [instant.isoformat()[11:19] for instant, _ in path[:5]] == [
         "14:30:00",
@@ -115,7 +104,6 @@ def test_an_hour_bar_that_begins_before_the_open_is_spread_over_its_part_in_the_
         "14:52:30",
         "15:00:00",
     ]
-    assert len(path) == 8  # the hour after the close does not trade
 
 
 def test_the_finer_file_wins_the_days_that_two_cover(feed_of):
@@ -179,6 +167,15 @@ def test_a_wrong_row_is_named_by_file_and_line(feed_of, rows, line):
         feed_of(AAA=rows).price("AAA", at("2018-11-26T16:00"))
 
 
+def test_a_file_whose_name_says_how_long_its_bars_are_is_taken_at_its_word(feed_of):
+    """Two trades of a quiet stock, two minutes apart."""
+    rows = "2018-11-26T14:30:00Z,10,10,10,10,1\n2018-11-26T14:32:00Z,10,10,10,10,1\n"
+    seconds = {symbol: whole_path(feed_of(AAA_1Min=rows, BBB=rows), symbol)[1][0].second for symbol in ("AAA", "BBB")}
+    assert seconds == {"AAA": 15, "BBB": 30}
+    with pytest.raises(PricesError, match=r"CCC-1Day\.csv: the bars are closer together than its name says"):
+        feed_of(CCC_1Day=rows).price("CCC", DAY.open)
+
+
 def test_a_directory_without_prices_is_refused(feed_of):
     with pytest.raises(PricesError, match="no CSV files"):
         feed_of()
@@ -191,7 +188,7 @@ def test_what_is_special_about_an_asset_stands_in_assets_json(feed_of, tmp_path,
     assert rig.get("/v2/assets/AAA")["tradable"] is False
     order = {"qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
     assert rig.refused(422, 42210000, symbol="AAA", **order)["message"] == 'asset "AAA" is not tradable'
-    assert rig.refused(422, 42210000, symbol="BBB", **order)["message"] == "asset BBB is not active"
+    assert rig.get("/v2/assets/BBB")["status"] == "inactive"
 
 
 def test_a_made_up_quote_says_so(feed_of, open_rig):

@@ -5,6 +5,7 @@ from tests.paper_broker.rig import order_body
 WASH = "potential wash trade detected. use complex orders"
 BY_STOP = "opposite side market/stop order exists"
 BY_LIMIT = "opposite side limit order exists. use complex/limit/stop_limit orders"
+CROSSED_BY_SELL = "buy order exists, sell limit price should be greater than existing buy limit price"
 CROSSED = "sell order exists, buy limit price should be less than existing sell limit price"
 
 
@@ -34,6 +35,39 @@ def test_two_limits_may_not_cross_and_may_stand_apart(holder):
     body = refusal(holder, type="limit", limit_price="160")
     assert (body["reject_reason"], body["buy_limit_price"], body["sell_limit_price"]) == (CROSSED, "160", "160")
     holder.buy(qty="1", type="limit", limit_price="140")
+
+
+# Of ten shares; the sell rests, the buy is new, or the other way round. AAPL is at 150.00 / 150.01.
+CROSSING = [
+    ({"type": "stop_limit", "stop_price": "145", "limit_price": "144"}, {"type": "limit", "limit_price": "144"}),
+    ({"type": "limit", "limit_price": "160"}, {"type": "stop_limit", "stop_price": "155", "limit_price": "160"}),
+]
+APART = [
+    ({"type": "stop_limit", "stop_price": "145", "limit_price": "144"}, {"type": "limit", "limit_price": "143.99"}),
+    ({"type": "limit", "limit_price": "160"}, {"type": "stop_limit", "stop_price": "155", "limit_price": "159.99"}),
+]
+
+
+@pytest.mark.parametrize(("sell", "buy"), CROSSING)
+def test_a_stop_limit_counts_by_its_limit(holder, sell, buy):
+    resting = holder.sell(**sell)
+    assert refusal(holder, **buy)["reject_reason"] == CROSSED
+    holder.cancel(resting["id"])
+    holder.buy(qty="1", **buy)
+    body = refusal(holder, side="sell", **sell)
+    assert body["reject_reason"] == CROSSED_BY_SELL
+    assert (body["buy_limit_price"], body["sell_limit_price"]) == (buy["limit_price"], sell["limit_price"])
+
+
+@pytest.mark.parametrize(("sell", "buy"), APART)
+def test_a_stop_limit_that_does_not_cross_passes(holder, sell, buy):
+    holder.sell(**sell)
+    holder.buy(qty="1", **buy)
+
+
+def test_a_market_order_meets_a_resting_stop_limit_as_it_meets_a_limit(holder):
+    holder.sell(type="stop_limit", stop_price="145", limit_price="144")
+    assert refusal(holder)["reject_reason"] == BY_LIMIT
 
 
 def test_a_new_sell_stop_meets_a_resting_buy(holder):

@@ -28,7 +28,7 @@ class NoEntryArrives(Faults):
     """Every entry is lost on its way; the user's orders are not."""
 
     def meet(self, request):
-        return FaultKind.TIMEOUT_BEFORE if b"-entry-" in request.body else None
+        return Fault("* *", 1, FaultKind.TIMEOUT_BEFORE) if b"-entry-" in request.body else None
 
 
 def aapl(*pairs):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from lib.simulation.evidence import at_rest
 from lib.store import queries
 
@@ -17,6 +19,7 @@ BEGIN = datetime(2024, 1, 16, 14, 0, tzinfo=UTC)
 END = datetime(2024, 1, 17, 14, 50, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_the_worked_example_is_booked_to_the_cent(make_world):
     made = make_world(BEGIN, PATHS)
     made.decide(symbol="AAPL", planned_entry="150.00", planned_sl="145.00", planned_tp="160.00", qty="10")

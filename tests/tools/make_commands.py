@@ -19,7 +19,11 @@ COMMANDS = (
     "-m lib.replay",
     "-m lib.paper_broker",
 )
-VERBS = {"-m lib.store": ("init",), "-m lib.decide": ("add", "approve", "list", "import")}
+VERBS = {
+    "-m lib.store": ("init",),
+    "-m lib.decide": ("add", "approve", "list", "import"),
+    "-m lib.paper_broker": ("fetch-bars",),
+}
 HEADING = """# Commands
 
 Each is started from the repository's directory with the Python in `.venv`, as in

@@ -1,155 +1,156 @@
 """Whether an order may enter the book.
 
-The checks come in this order, the first that fails answers: the asset, the client_order_id, ticks, what the order
-means for the position, prices against the market, wash trades, shares or cash at hand. A request refused here leaves
-no trace: its client_order_id is not burnt.
+The checks come in this order, the first that fails answers: the account's own settings, the asset, what goes together,
+the client_order_id, ticks, auctions, what the order means for the position, prices against the market, wash trades,
+shares or cash at hand. A request refused here leaves no trace: its client_order_id is not burnt.
 """
 
 from __future__ import annotations
 
+from datetime import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from lib.domain.money import CENT, is_on_tick, text
-from lib.paper_broker.exchange import holdings
-from lib.paper_broker.exchange.records import Kind, OrderClass, Side
-from lib.paper_broker.exchange.refusal import MALFORMED, UNPROCESSABLE, Refusal, forbidden, sub_penny, unprocessable
-from lib.paper_broker.exchange.wash import check_wash
+from lib.paper_broker.exchange import coins, combinations, funds, holdings, levels, wash
+from lib.paper_broker.exchange.records import Kind, OrderClass, Side, TimeInForce
+from lib.paper_broker.exchange.refusal import (
+    MALFORMED,
+    UNPROCESSABLE,
+    Refusal,
+    forbidden,
+    malformed,
+    sub_penny,
+    unprocessable,
+)
+from lib.paper_broker.exchange.ticket import likely_price, quantity
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from lib.paper_broker.exchange.assets import Asset
     from lib.paper_broker.exchange.book import Book
     from lib.paper_broker.exchange.market import Market, Quote
     from lib.paper_broker.exchange.rules import Rules
     from lib.paper_broker.exchange.ticket import Ticket
 
-ZERO = Decimal(0)
-DEAR = Decimal(50)
-BUY_STOP_SLACK_CHEAP, BUY_STOP_SLACK_DEAR = Decimal("1.04"), Decimal("1.025")
+NEW_YORK = ZoneInfo("America/New_York")
+DOLLAR = Decimal(1)
+AUCTIONS_REOPEN = time(19)
+OPENING_CUTOFF = time(9, 28)
+CLOSING_CUTOFF, CLOSING_CUTOFF_LATE = time(15, 50), time(15, 55)
+AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+ENTERING = frozenset({OrderClass.BRACKET, OrderClass.OTO})
 
 
 def check(book: Book, market: Market, rules: Rules, ticket: Ticket, now: datetime) -> None:
     """Refuse an order that may not enter."""
+    funds.check_permission(book, ticket)
     quote = market.quote(book.account, ticket.symbol, now)
-    _check_asset(market, ticket)
-    _check_client_order_id(book, ticket)
-    _check_ticks(ticket)
-    _check_intent(book, ticket)
-    if ticket.order_class is OrderClass.OCO:
-        _check_oco(book, ticket, quote)
-    _check_stop(ticket, quote)
-    check_wash(book, rules, ticket)
-    if ticket.side is Side.SELL:
-        _check_shares(book, ticket)
+    asset = _check_asset(book, market, ticket)
+    check_combination(rules, ticket, asset)
+    check_client_order_id(book, ticket.client_order_id)
+    check_ticks(ticket, asset)
+    check_auction(rules, ticket.time_in_force, now)
+    if rules.at_once_refused_outside_session:
+        _check_session(market, ticket, now)
+    check_size(ticket, asset, quote)
+    funds.check_intent(book, ticket)
+    _check_direction(book, rules, ticket)
+    levels.check_legs(ticket, quote)
+    levels.check_stop(ticket.kind, ticket.side, ticket.stop_price, quote)
+    wash.check_directions(book, ticket, funds.inferred_intent(book, ticket))
+    wash.check_wash(book, rules, ticket)
+    funds.check_funds(book, market, rules, ticket, now)
+
+
+def check_combination(rules: Rules, ticket: Ticket, asset: Asset) -> None:
+    """Refuse an order whose parts do not go together for its asset."""
+    if asset.is_crypto:
+        coins.check_coin(ticket, asset)
     else:
-        _check_cash(book, ticket, quote)
+        combinations.check_stock(rules, ticket)
 
 
-def inferred_intent(book: Book, ticket: Ticket) -> str:
-    """Return what an order does to the position that the account shows."""
-    if ticket.side is Side.BUY:
-        return "buy_to_open"
-    return "sell_to_close" if holdings.booked_qty(book, ticket.symbol) > 0 else "sell_to_open"
-
-
-def reserve_price(ticket: Ticket, quote: Quote | None) -> Decimal:
-    """Return what a buy sets aside per share: its limit, the cap of its stop, else the ask."""
-    if ticket.limit_price is not None:
-        return ticket.limit_price
-    if ticket.stop_price is not None:
-        return buy_stop_cap(ticket.stop_price)
-    return (quote.ask or quote.bid) if quote else ZERO
-
-
-def buy_stop_cap(stop_price: Decimal) -> Decimal:
-    """Return the most that an elected buy stop pays: Alpaca turns it into a stop limit."""
-    return stop_price * (BUY_STOP_SLACK_DEAR if stop_price >= DEAR else BUY_STOP_SLACK_CHEAP)
-
-
-def _check_asset(market: Market, ticket: Ticket) -> None:
-    if ticket.symbol not in market.symbols:
-        raise unprocessable(f'asset "{ticket.symbol}" not found')
-    flags = market.flags(ticket.symbol)
-    if flags.get("status", "active") != "active":
-        raise unprocessable(f"asset {ticket.symbol} is not active")
-    if not flags.get("tradable", True):
-        raise unprocessable(f'asset "{ticket.symbol}" is not tradable')
-    if not flags.get("fractionable", True) and ticket.qty % 1 != 0:
-        raise forbidden(f'asset "{ticket.symbol}" is not fractionable')
-
-
-def _check_client_order_id(book: Book, ticket: Ticket) -> None:
-    earlier = book.by_client_id(ticket.client_order_id) if ticket.client_order_id else None
+def check_client_order_id(book: Book, client_order_id: str | None) -> None:
+    """Refuse an id that an earlier order has; what the refusal's code is depends on whether that one still lives."""
+    earlier = book.by_client_id(client_order_id) if client_order_id else None
     if earlier is not None:
         raise Refusal(422, UNPROCESSABLE if earlier.live else MALFORMED, "client_order_id must be unique")
 
 
-def _check_ticks(ticket: Ticket) -> None:
+def check_ticks(ticket: Ticket, asset: Asset) -> None:
+    """Refuse a price finer than its tick."""
     prices = (
-        ("limit_price", ticket.limit_price),
-        ("stop_price", ticket.stop_price),
         ("take_profit.limit_price", ticket.take_profit_price),
         ("stop_loss.stop_price", ticket.stop_loss_price),
+        ("stop_loss.limit_price", ticket.stop_loss_limit_price),
+        ("limit_price", ticket.limit_price),
+        ("stop_price", ticket.stop_price),
     )
     for name, price in prices:
-        if price is not None and not is_on_tick(price):
+        if price is not None and price % asset.tick(price):
             raise sub_penny(name, price)
 
 
-def _check_intent(book: Book, ticket: Ticket) -> None:
-    inferred = inferred_intent(book, ticket)
-    # An OCO without a position is answered by its own rule.
-    if ticket.position_intent not in (None, inferred) and ticket.order_class is OrderClass.SIMPLE:
-        message = f"position intent mismatch, inferred: {inferred}, specified: {ticket.position_intent}"
-        raise unprocessable(message)
+def check_auction(rules: Rules, time_in_force: TimeInForce, now: datetime) -> None:
+    """Refuse an order for an auction that is too late for this one and too early for the next.
+
+    The clock decides, on half days and days without a session too (no source for those).
+    """
+    at = now.astimezone(NEW_YORK).time()
+    if time_in_force is TimeInForce.OPG and OPENING_CUTOFF <= at < AUCTIONS_REOPEN:
+        raise forbidden("opg orders must be submitted after 7:00pm and before 9:28am")
+    closing = CLOSING_CUTOFF_LATE if rules.cls_cutoff_late else CLOSING_CUTOFF
+    if time_in_force is TimeInForce.CLS and closing <= at < AUCTIONS_REOPEN:
+        raise forbidden("cls orders must be submitted after 7:00pm and before 3:55pm")
 
 
-def _check_oco(book: Book, ticket: Ticket, quote: Quote | None) -> None:
-    if ticket.side is not Side.SELL or holdings.booked_qty(book, ticket.symbol) <= 0:
+def _check_asset(book: Book, market: Market, ticket: Ticket) -> Asset:
+    asset = market.asset(book.account, ticket.symbol)
+    if asset is None:
+        raise unprocessable(f'asset "{ticket.symbol}" not found')
+    if asset.status != "active":
+        raise malformed(f"asset {ticket.symbol} is not active")
+    if not asset.tradable:
+        raise unprocessable(f'asset "{ticket.symbol}" is not tradable')
+    if not asset.fractionable and ticket.fractional:
+        raise forbidden(f'asset "{ticket.symbol}" is not fractionable')
+    if asset.halted and ticket.kind is Kind.MARKET:
+        # Users' words; other orders are taken, and rest.
+        words = f'market order rejected due to trading halt on symbol: "{ticket.symbol}"'
+        raise unprocessable(f"{words}, please place a limit order instead")
+    return asset
+
+
+def check_size(ticket: Ticket, asset: Asset, quote: Quote | None) -> None:
+    """Refuse what is worth too little or, of a coin, too much."""
+    price = likely_price(ticket, quote)
+    if ticket.notional is not None and not price:
+        # No source: without a price nobody can say how much the money buys.
+        raise unprocessable(f'no price for asset "{ticket.symbol}"')
+    cost = ticket.notional or quantity(ticket, quote) * price
+    if asset.is_crypto and price:
+        coins.check_cost(ticket, cost)
+    elif ticket.fractional and ticket.side is Side.BUY and price and cost < DOLLAR:
+        if ticket.notional is not None:
+            raise malformed("notional must be >= 1.00")
+        raise forbidden("cost basis must be >= minimal amount of order 1")
+
+
+def _check_session(market: Market, ticket: Ticket, now: datetime) -> None:
+    if ticket.time_in_force in AT_ONCE and not market.hours.of(ticket.symbol).at(now):
+        # No source for the wording.
+        raise unprocessable(f"{ticket.time_in_force} orders must be submitted during market hours")
+
+
+def _check_direction(book: Book, rules: Rules, ticket: Ticket) -> None:
+    """Refuse a group that does not do what its class is for: an OCO leaves a position, the others enter one."""
+    intent = funds.inferred_intent(book, ticket)
+    if ticket.order_class is OrderClass.OCO and intent.endswith("_to_open"):
         raise unprocessable("oco orders must be exit orders")
-    base = quote.bid if quote else ZERO
-    target, stop = ticket.take_profit_price or ZERO, ticket.stop_loss_price or ZERO
-    if not base:
+    if ticket.order_class not in ENTERING:
         return
-    if target < base + CENT:
-        raise unprocessable("take_profit.limit_price must be >= base_price + 0.01", base_price=text(base))
-    if stop > base - CENT:
-        raise unprocessable("stop_loss.stop_price must be <= base_price - 0.01", base_price=text(base))
-
-
-def _check_stop(ticket: Ticket, quote: Quote | None) -> None:
-    """Refuse a stop that is already breached: it is not triggered, it is refused."""
-    if ticket.kind is not Kind.STOP or ticket.stop_price is None or quote is None:
-        return
-    price = quote.bid if ticket.side is Side.SELL else quote.ask
-    if not price:
-        return
-    extra = {"market_price": text(price), "stop_price": text(ticket.stop_price)}
-    if ticket.side is Side.SELL and ticket.stop_price >= price:
-        raise unprocessable("stop price must be less than current price", **extra)
-    if ticket.side is Side.BUY and ticket.stop_price <= price:
-        raise unprocessable("stop price must be greater than current price", **extra)
-
-
-def _check_shares(book: Book, ticket: Ticket) -> None:
-    existing = holdings.booked_qty(book, ticket.symbol)
-    if existing <= 0:
-        raise forbidden("account is not allowed to short")
-    available = holdings.available_qty(book, ticket.symbol)
-    if ticket.qty <= available:
-        return
-    raise forbidden(
-        f"insufficient qty available for order (requested: {text(ticket.qty)}, available: {text(available)})",
-        available=text(available),
-        existing_qty=text(existing),
-        held_for_orders=text(holdings.held_for_orders(book, ticket.symbol)),
-        related_orders=[order.id for order in holdings.selling(book, ticket.symbol)],
-        symbol=ticket.symbol,
-    )
-
-
-def _check_cash(book: Book, ticket: Ticket, quote: Quote | None) -> None:
-    cost, power = ticket.qty * reserve_price(ticket, quote), holdings.buying_power(book)
-    if cost > power:
-        raise forbidden("insufficient buying power", buying_power=text(power), cost_basis=text(cost))
+    beside = holdings.booked_qty(book, ticket.symbol) or book.live_ids(ticket.symbol)
+    if intent.endswith("_to_close") or (beside and not rules.group_entry_beside_position):
+        raise unprocessable(f"{ticket.order_class} orders must be entry orders")

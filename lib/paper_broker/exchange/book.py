@@ -7,19 +7,18 @@ opens as fast as it can be read from disk. The book notes what has changed, so t
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
-from lib.paper_broker.exchange import records
-from lib.paper_broker.exchange.records import Account, Activity, Order, Position
+from lib.paper_broker.exchange import rows
+from lib.paper_broker.exchange.assets import NAMESPACE
+from lib.paper_broker.exchange.records import Account, Activity, NonTrade, Order, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
     from decimal import Decimal
-
-NAMESPACE = uuid5(NAMESPACE_URL, "https://paper-broker.invalid/")
 
 
 def new_account(seed: int, cash: Decimal, now: datetime) -> Account:
@@ -32,12 +31,6 @@ def new_account(seed: int, cash: Decimal, now: datetime) -> Account:
     return Account(id=str(identity), number=f"PA{number:010d}", seed=seed, created_at=now, cash=cash)
 
 
-@cache
-def asset_id(symbol: str) -> str:
-    """Return the id of an asset, the same in every book."""
-    return str(uuid5(NAMESPACE, f"asset/{symbol}"))
-
-
 class Book:
     """Orders, executions, positions and the account, with a note of what has changed since `written`."""
 
@@ -47,11 +40,13 @@ class Book:
         """The instant up to which the market has been walked. Walking again from an older one gives the same book."""
         self.walked = 0
         """Price steps walked since the book was last written."""
+        self.list_lag = timedelta(0)
+        """How far back lists may look, so how long an order's earlier versions are kept."""
         self.positions: dict[str, Position] = {}
         self._orders: dict[str, Order | str] = {}
         self._client_ids: dict[str, str] = {}
         self._live: dict[str, dict[str, Order]] = {}
-        self._activities: dict[str, Activity | str] = {}
+        self._activities: dict[str, Activity | NonTrade | str] = {}
         self.changed_orders: dict[str, None] = {}
         self.changed_positions: dict[str, None] = {}
         self.new_activities: list[str] = []
@@ -94,7 +89,7 @@ class Book:
 
     def put(self, order: Order) -> None:
         """Keep an order as it now stands."""
-        self._keep(order)
+        self._keep(self._with_earlier(order) if self.list_lag else order)
         self.changed_orders[order.id] = None
         self.revision += 1
 
@@ -104,13 +99,13 @@ class Book:
         self._client_ids[client_order_id] = order_id
         known = live or any(order_id in of_symbol for of_symbol in self._live.values())
         if known:
-            self._keep(records.read_order(text))
+            self._keep(rows.read(Order, text))
 
     def order(self, order_id: str) -> Order | None:
         """Return an order by its id."""
         order = self._orders.get(order_id)
         if isinstance(order, str):
-            order = self._orders[order_id] = records.read_order(order)
+            order = self._orders[order_id] = rows.read(Order, order)
         return order
 
     def by_client_id(self, client_order_id: str) -> Order | None:
@@ -153,6 +148,15 @@ class Book:
         """Return the orders of these ids."""
         return [order for order in map(self.order, order_ids) if order is not None]
 
+    def _with_earlier(self, order: Order) -> Order:
+        before = self.order(order.id)
+        if before is None or before.updated_at >= order.updated_at:
+            return order if before is None else replace(order, earlier=before.earlier)
+        versions = (*before.earlier, replace(before, earlier=()))
+        seen_from = order.updated_at - self.list_lag
+        pairs = zip(versions, (*versions[1:], order), strict=True)
+        return replace(order, earlier=tuple(version for version, later in pairs if later.updated_at > seen_from))
+
     def _keep(self, order: Order) -> None:
         self._orders[order.id] = order
         self._client_ids[order.client_order_id] = order.id
@@ -166,33 +170,41 @@ class Book:
 
     # Executions and positions
 
-    def add_activity(self, activity: Activity) -> None:
-        """Keep an execution."""
+    def add_activity(self, activity: Activity | NonTrade) -> None:
+        """Keep an activity."""
         self._activities[activity.id] = activity
         self.new_activities.append(activity.id)
 
     def take_activity(self, activity_id: str, text: str) -> None:
-        """Take an execution as it was written."""
+        """Take an activity as it was written."""
         self._activities[activity_id] = text
 
     def activity_ids(self) -> list[str]:
-        """Return the ids of all executions, oldest first."""
+        """Return the ids of all activities, oldest first."""
         return list(self._activities)
 
-    def activity(self, activity_id: str) -> Activity:
-        """Return an execution by its id."""
+    def has_activity(self, activity_id: str) -> bool:
+        """Say whether there is an activity of this id."""
+        return activity_id in self._activities
+
+    def activity(self, activity_id: str) -> Activity | NonTrade:
+        """Return an activity by its id."""
         activity = self._activities[activity_id]
         if isinstance(activity, str):
-            activity = self._activities[activity_id] = records.read_activity(activity)
+            activity = self._activities[activity_id] = _read_activity(activity)
         return activity
 
     def activity_time(self, activity_id: str) -> datetime:
-        """Return when an execution happened."""
+        """Return when an activity happened."""
         return self.activity(activity_id).at
 
-    def latest_activities(self) -> Iterator[Activity]:
-        """Go through the executions, newest first."""
+    def latest_activities(self) -> Iterator[Activity | NonTrade]:
+        """Go through the activities, newest first."""
         return (self.activity(activity_id) for activity_id in reversed(self._activities))
+
+    def latest_executions(self) -> Iterator[Activity]:
+        """Go through the executions, newest first."""
+        return (activity for activity in self.latest_activities() if isinstance(activity, Activity))
 
     def set_position(self, position: Position) -> None:
         """Keep a position; one without shares is gone."""
@@ -205,3 +217,8 @@ class Book:
     def take_account(self, account: Account, last: datetime) -> None:
         """Take the account as it was written."""
         self._account, self.last = account, max(self.last, last)
+
+
+def _read_activity(text: str) -> Activity | NonTrade:
+    # Only an activity that is no execution says what kind it is.
+    return rows.read(NonTrade, text) if ',"kind":' in text else rows.read(Activity, text)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lib.paper_broker.exchange.records import LIVE, Status
+from lib.paper_broker.exchange.records import LIVE, NonTrade, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from lib.paper_broker.exchange.book import Book
@@ -35,13 +35,15 @@ class OrderFilter:
     nested: bool = False
     symbols: frozenset[str] | None = None
     side: str | None = None
+    asset_classes: frozenset[str] | None = None
     after_seq: int | None = None
     before_seq: int | None = None
+    as_of: datetime | None = None  # lists that lag show orders as they stood then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityFilter:
-    """Which activities a list shows; the bounds are exclusive."""
+    """Which activities a list shows; the bounds are exclusive, and go by when a row was written, not by its day."""
 
     page_size: int = 100
     page_token: str | None = None
@@ -49,6 +51,8 @@ class ActivityFilter:
     after: datetime | None = None
     until: datetime | None = None
     day: tuple[datetime, datetime] | None = None
+    shows: Callable[[str], bool] | None = None
+    """Whether it shows activities of a kind; None lets all through."""
 
 
 def list_orders(book: Book, wanted: OrderFilter) -> list[Order]:
@@ -57,10 +61,10 @@ def list_orders(book: Book, wanted: OrderFilter) -> list[Order]:
     return list(islice(matching, wanted.limit))
 
 
-def list_activities(book: Book, wanted: ActivityFilter) -> list[Activity]:
+def list_activities(book: Book, wanted: ActivityFilter) -> list[Activity | NonTrade]:
     """Return the activities that the filter lets through; they are kept in order of time."""
     ids = book.activity_ids()
-    if wanted.page_token in ids:
+    if wanted.page_token is not None:
         place = ids.index(wanted.page_token)
         ids = ids[place + 1 :] if wanted.ascending else ids[:place]
     if wanted.after is not None:
@@ -71,18 +75,36 @@ def list_activities(book: Book, wanted: ActivityFilter) -> list[Activity]:
         first, last = (bisect_left(ids, bound, key=book.activity_time) for bound in wanted.day)
         ids = ids[first:last]
     found = map(book.activity, ids if wanted.ascending else reversed(ids))
-    return list(islice(found, wanted.page_size))
+    shown = (one for one in found if wanted.shows is None or wanted.shows(_kind(one)))
+    return list(islice(shown, wanted.page_size))
+
+
+def _kind(activity: Activity | NonTrade) -> str:
+    return activity.kind if isinstance(activity, NonTrade) else "FILL"
+
+
+def seen(book: Book, order_ids: Iterable[str], as_of: datetime | None) -> Iterator[Order]:
+    """Go through orders as lists show them: as they stood at `as_of`, without those that were not there yet."""
+    for order in filter(None, map(book.order, order_ids)):
+        version = order if as_of is None else _version(order, as_of)
+        if version is not None:
+            yield version
+
+
+def _version(order: Order, as_of: datetime) -> Order | None:
+    return next((version for version in (order, *reversed(order.earlier)) if version.updated_at <= as_of), None)
 
 
 def _candidates(book: Book, wanted: OrderFilter) -> Iterator[Order]:
-    ids = [order.id for order in _live_groups(book)] if wanted.status == "open" else book.order_ids()
+    # Lists that lag show orders as open that are not: any may be one.
+    live = wanted.status == "open" and wanted.as_of is None
+    ids = [order.id for order in _live_groups(book)] if live else book.order_ids()
     # Only the orders between the cursors are read: the older ones may be many, and are text still.
     if wanted.after_seq is not None:
         ids = ids[bisect_right(ids, wanted.after_seq, key=book.seq) :]
     if wanted.before_seq is not None:
         ids = ids[: bisect_left(ids, wanted.before_seq, key=book.seq)]
-    found = map(book.order, ids if wanted.ascending else reversed(ids))
-    return (order for order in found if order is not None)
+    return seen(book, ids if wanted.ascending else reversed(ids), wanted.as_of)
 
 
 def _live_groups(book: Book) -> list[Order]:
@@ -100,6 +122,8 @@ def _shows(book: Book, order: Order, wanted: OrderFilter) -> bool:
         return False
     if wanted.side is not None and order.side != wanted.side:
         return False
+    if wanted.asset_classes is not None and order.asset_class not in wanted.asset_classes:
+        return False
     if not _has_status(book, order, wanted):
         return False
     if wanted.after is not None and order.created_at <= wanted.after:
@@ -111,5 +135,6 @@ def _has_status(book: Book, order: Order, wanted: OrderFilter) -> bool:
     if wanted.status == "all":
         return True
     # A group is open while any member is; `held` legs are seen under their parent alone.
-    is_open = any(member.live for member in book.group(order)) if wanted.nested else order.status in OPEN
+    group = seen(book, (order.id, *order.leg_ids), wanted.as_of)
+    is_open = any(member.live for member in group) if wanted.nested else order.status in OPEN
     return is_open if wanted.status == "open" else not is_open and order.status is not Status.HELD

@@ -1,39 +1,53 @@
-"""What the exchange keeps about orders, fills, positions and the account, and the one text form of each.
+"""What the exchange keeps about orders, executions, other activities, positions and the account.
 
-Records are frozen: a change makes a new one and puts it in the book. Facts of Alpaca that belong to a record and not to
-an answer (which fields, which are strings) are in `render.py`.
+Records are frozen: a change makes a new one and puts it in the book. Facts of Alpaca that belong to an answer and not
+to a record (which fields, which are strings) are in `render.py`; the text form of records is in `rows.py`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from lib.paper_broker.exchange.actions import CorporateAction
+from lib.paper_broker.exchange.assets import AssetClass
 
 ZERO = Decimal(0)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Status(StrEnum):
     """The order states this exchange uses, spelled as Alpaca spells them."""
 
+    PENDING_NEW = "pending_new"  # received in the session, the venue has not answered yet
     ACCEPTED = "accepted"  # received outside the session, works from the next open
     NEW = "new"  # in the book
     PARTIALLY_FILLED = "partially_filled"  # in the book, part of it filled
-    HELD = "held"  # the stop of an OCO: waits beside its parent, not in the book
+    HELD = "held"  # a leg that waits beside its parent, not in the book
     PENDING_CANCEL = "pending_cancel"  # a cancel was taken but is not done; may still fill
+    PENDING_REPLACE = "pending_replace"  # a replacement was taken but is not done; may still fill
     FILLED = "filled"
     CANCELED = "canceled"  # may have filled in part
     EXPIRED = "expired"  # may have filled in part
+    REPLACED = "replaced"  # may have filled in part; another order goes on
+    REJECTED = "rejected"  # refused after it was taken
 
 
-LIVE = frozenset({Status.ACCEPTED, Status.NEW, Status.PARTIALLY_FILLED, Status.HELD, Status.PENDING_CANCEL})
-WORKING = LIVE - {Status.ACCEPTED}
+LIVE = frozenset(
+    {
+        Status.PENDING_NEW,
+        Status.ACCEPTED,
+        Status.NEW,
+        Status.PARTIALLY_FILLED,
+        Status.HELD,
+        Status.PENDING_CANCEL,
+        Status.PENDING_REPLACE,
+    }
+)
+WORKING = LIVE - {Status.ACCEPTED, Status.PENDING_NEW}
 
 
 class Side(StrEnum):
@@ -42,13 +56,19 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
+    @property
+    def opposite(self) -> Side:
+        """Return the other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
 
 class Kind(StrEnum):
-    """The order types of this stage."""
+    """The order types."""
 
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
+    STOP_LIMIT = "stop_limit"
     TRAILING_STOP = "trailing_stop"
 
 
@@ -56,7 +76,9 @@ class OrderClass(StrEnum):
     """How orders hang together."""
 
     SIMPLE = "simple"
+    BRACKET = "bracket"
     OCO = "oco"
+    OTO = "oto"
 
 
 class TimeInForce(StrEnum):
@@ -64,6 +86,17 @@ class TimeInForce(StrEnum):
 
     DAY = "day"
     GTC = "gtc"
+    OPG = "opg"  # the opening auction
+    CLS = "cls"  # the closing auction
+    IOC = "ioc"  # what does not fill at once is canceled
+    FOK = "fok"  # all at once or nothing
+
+
+class Role(StrEnum):
+    """What a leg is for."""
+
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +118,9 @@ class Order:
     updated_at: datetime
     works_from: datetime
     expires_at: datetime
+    asset_class: AssetClass = AssetClass.US_EQUITY
+    notional: Decimal | None = None  # money asked for instead of a quantity; qty is then what it comes to
+    extended_hours: bool = False
     filled_qty: Decimal = ZERO
     filled_notional: Decimal = ZERO
     limit_price: Decimal | None = None
@@ -92,15 +128,22 @@ class Order:
     trail_price: Decimal | None = None
     trail_percent: Decimal | None = None
     hwm: Decimal | None = None
-    reserve_price: Decimal = ZERO  # what a buy sets aside per share
+    reserve_price: Decimal = ZERO  # what an order that opens a position sets aside per share
     evaluations: int = 0  # fills it was eligible for so far; the key of its next draw
     parent_id: str | None = None
+    role: Role | None = None
     leg_ids: tuple[str, ...] = ()
+    replaces: str | None = None
+    replaced_by: str | None = None
     elected_at: datetime | None = None
-    cancel_at: datetime | None = None
+    cancel_at: datetime | None = None  # when a cancel that was taken is done
+    replace_at: datetime | None = None  # when a replacement that was taken is done
     filled_at: datetime | None = None
     canceled_at: datetime | None = None
     expired_at: datetime | None = None
+    replaced_at: datetime | None = None
+    failed_at: datetime | None = None
+    earlier: tuple[Order, ...] = ()  # what lists still show of it, oldest first
 
     @property
     def remaining(self) -> Decimal:
@@ -111,6 +154,11 @@ class Order:
     def live(self) -> bool:
         """Say whether it may still fill."""
         return self.status in LIVE
+
+    @property
+    def waiting(self) -> bool:
+        """Say whether it stands for no shares yet: a leg until its entry has filled, a replacement until it is done."""
+        return self.works_from == NEVER
 
     @property
     def root_id(self) -> str:
@@ -137,11 +185,31 @@ class Activity:
     at: datetime
     cum_qty: Decimal
     leaves_qty: Decimal
+    fee: Decimal = ZERO  # of a coin's execution, in what was received: coins bought or money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonTrade:
+    """One activity that is no execution: a fee, a dividend, a split, a new name."""
+
+    id: str
+    seq: int
+    kind: str  # FEE, CFEE, DIV, SPLIT, NC, ...
+    at: datetime
+    day: date
+    net_amount: Decimal = ZERO
+    symbol: str | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    per_share_amount: Decimal | None = None
+    sub_kind: str | None = None
+    group_id: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Shares held long, and what they cost."""
+    """Shares held, below zero when sold short, and what they cost, with the same sign."""
 
     symbol: str
     qty: Decimal
@@ -160,6 +228,27 @@ class Unbooked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Releasing:
+    """Shares that a canceled order still sets aside."""
+
+    due: datetime
+    symbol: str
+    side: Side
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitled:
+    """A dividend that was earned and is not paid yet."""
+
+    due: datetime
+    symbol: str
+    qty: Decimal
+    rate: Decimal
+    record_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandQuote:
     """A quote set by hand; zero means that nobody bids or offers."""
 
@@ -168,8 +257,22 @@ class HandQuote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the account's owner has set."""
+
+    suspend_trade: bool = False
+    no_shorting: bool = False
+    fractional_trading: bool = True
+    max_margin_multiplier: str = "4"
+    trade_confirm_email: str = "all"
+    ptp_no_exception_entry: bool = False
+    disable_overnight_trading: bool = False
+    max_options_trading_level: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The account, the fills it has yet to book and the quotes that were set by hand."""
+    """The account, the fills it has yet to book, and what was set by hand about the market."""
 
     id: str
     number: str
@@ -179,80 +282,23 @@ class Account:
     counter: int = 0
     unbooked: tuple[Unbooked, ...] = ()
     by_hand: tuple[tuple[str, HandQuote], ...] = ()
+    configuration: Configuration = Configuration()
+    facts_by_hand: tuple[tuple[str, str], ...] = ()
+    """What was said of assets by hand: symbol, and a JSON object that overrides what is known of it."""
+    releasing: tuple[Releasing, ...] = ()
+    fees_due: datetime | None = None  # when fees are posted next
+    announced: tuple[CorporateAction, ...] = ()
+    """Corporate actions announced by hand, beside those of the price directory."""
+    acted: tuple[CorporateAction, ...] = ()
+    """Those that have changed quantities or names, so that older prices can be read."""
+    acted_until: datetime | None = None
+    entitled: tuple[Entitled, ...] = ()
 
     def hand_quote(self, symbol: str) -> HandQuote | None:
         """Return the quote set by hand, if there is one."""
         return dict(self.by_hand).get(symbol)
 
-
-# fmt: off
-_DECIMALS = frozenset({
-    "qty", "filled_qty", "filled_notional", "limit_price", "stop_price", "trail_price", "trail_percent", "hwm",
-    "reserve_price", "price", "cum_qty", "leaves_qty", "cost", "cash", "bid", "ask",
-})
-_INSTANTS = frozenset({
-    "created_at", "updated_at", "works_from", "expires_at", "elected_at", "cancel_at", "filled_at", "canceled_at",
-    "expired_at", "at", "due",
-})
-# fmt: on
-_ENUMS: Mapping[str, type[StrEnum]] = {
-    "side": Side,
-    "kind": Kind,
-    "order_class": OrderClass,
-    "time_in_force": TimeInForce,
-    "status": Status,
-}
-
-
-def write(record: Order | Activity | Position | Account) -> str:
-    """Write a record as one line of JSON; the same record always gives the same text."""
-    return json.dumps(_plain(record), separators=(",", ":"))
-
-
-def read_order(text: str) -> Order:
-    """Read what `write` wrote of an order."""
-    values = _values(json.loads(text))
-    values["leg_ids"] = tuple(values.get("leg_ids", ()))
-    return Order(**values)
-
-
-def read_activity(text: str) -> Activity:
-    """Read what `write` wrote of an execution."""
-    return Activity(**_values(json.loads(text)))
-
-
-def read_position(text: str) -> Position:
-    """Read what `write` wrote of a position."""
-    return Position(**_values(json.loads(text)))
-
-
-def read_account(text: str) -> Account:
-    """Read what `write` wrote of the account."""
-    values = _values(json.loads(text))
-    values["unbooked"] = tuple(Unbooked(**_values(item)) for item in values.get("unbooked", ()))
-    values["by_hand"] = tuple((symbol, HandQuote(**_values(quote))) for symbol, quote in values.get("by_hand", ()))
-    return Account(**values)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Order | Activity | Position | Account | Unbooked | HandQuote):
-        pairs = ((item.name, getattr(value, item.name)) for item in fields(value))
-        return {name: _plain(part) for name, part in pairs if part is not None and part != ()}
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return format(value, "f") if isinstance(value, Decimal) else value
-
-
-def _values(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _value(name, value) for name, value in row.items()}
-
-
-def _value(name: str, value: object) -> object:
-    if name in _DECIMALS:
-        return Decimal(str(value))
-    if name in _INSTANTS:
-        return datetime.fromisoformat(str(value))
-    kind = _ENUMS.get(name)
-    return kind(str(value)) if kind else value
+    def asset_facts(self, symbol: str) -> dict[str, object]:
+        """Return what was said of an asset by hand."""
+        said = dict(self.facts_by_hand).get(symbol)
+        return dict(json.loads(said)) if said else {}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+UNDECODABLE = 40010000
 MALFORMED = 40010001
 FORBIDDEN = 40310000
 NOT_FOUND = 40410000
@@ -19,12 +20,17 @@ UNPROCESSABLE = 42210000
 class Refusal(Exception):
     """A request that the exchange does not grant; nothing was changed."""
 
-    def __init__(self, status: int, code: int, message: str, extra: Mapping[str, object] | None = None) -> None:
+    def __init__(self, status: int, code: int | None, message: str, extra: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.extra = dict(extra or {})
+
+
+def undecodable() -> Refusal:
+    """Refuse a body that is not what its fields say: a word where a number belongs, a number for an object."""
+    return Refusal(400, UNDECODABLE, "request body format is invalid")
 
 
 def malformed(message: str) -> Refusal:
@@ -50,8 +56,3 @@ def not_found(message: str) -> Refusal:
 def sub_penny(name: str, price: Decimal) -> Refusal:
     """Refuse a price finer than its tick."""
     return unprocessable(f"invalid {name} {text(price)}. sub-penny increment does not fulfill minimum pricing criteria")
-
-
-def unsupported(what: str) -> Refusal:
-    """Refuse what Alpaca takes and this program does not yet."""
-    return malformed(f"{what} are not supported by this paper broker yet")

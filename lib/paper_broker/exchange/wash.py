@@ -1,9 +1,12 @@
 """The wash-trade matrix: an account may not trade with itself (Alpaca's "User Protection").
 
-A market or stop order meets any opposite order: refused. Two limit orders: refused when their prices cross. OCO and
-trailing-stop orders pass. Whether one that rests also lets a later plain order pass is not documented: by default it
-does not. The stop of an OCO is `held`, so not in the book; what counts of a resting OCO is its limit, until the stop
-elects.
+A market or stop order meets any opposite order: refused. Two orders with limits, stop limits among them: refused when
+their limits cross. Brackets, OCO, OTO and trailing stops pass. Whether one that rests also lets a later plain order
+pass is not documented: by default it does not. A leg that is `held` is not in the book; what counts of a resting OCO is
+its limit, until the stop elects.
+
+Before that, and for every kind of order: nobody opens a short while an order that opens a long is open, nor the other
+way round.
 """
 
 from __future__ import annotations
@@ -22,11 +25,24 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.ticket import Ticket
 
 ZERO = Decimal(0)
+LIMITED = frozenset({Kind.LIMIT, Kind.STOP_LIMIT})
+BUY_CROSSES = "sell order exists, buy limit price should be less than existing sell limit price"
+SELL_CROSSES = "buy order exists, sell limit price should be greater than existing buy limit price"
+
+
+def check_directions(book: Book, ticket: Ticket, intent: str) -> None:
+    """Refuse an order that opens a position one way while another order is to open one the other way."""
+    open_intents = {order.position_intent for order in book.live(ticket.symbol)}
+    if intent == "sell_to_open" and "buy_to_open" in open_intents:
+        raise forbidden("cannot open a short sell while a long buy order is open")
+    if intent == "buy_to_open" and "sell_to_open" in open_intents:
+        raise forbidden("cannot open a long buy while a short sell order is open")
 
 
 def check_wash(book: Book, rules: Rules, ticket: Ticket) -> None:
     """Refuse an order that could trade with one of the account's own."""
-    if ticket.order_class is not OrderClass.SIMPLE or ticket.kind is Kind.TRAILING_STOP:
+    new_complex = ticket.order_class is not OrderClass.SIMPLE or ticket.kind is Kind.TRAILING_STOP
+    if new_complex and rules.wash_trade_new_complex_exempt:
         return
     for resting in book.live(ticket.symbol):
         if resting.side is ticket.side or resting.status is Status.HELD:
@@ -39,18 +55,17 @@ def check_wash(book: Book, rules: Rules, ticket: Ticket) -> None:
 
 
 def _refusal(ticket: Ticket, resting: Order) -> Refusal | None:
-    if resting.kind is not Kind.LIMIT:
+    if resting.kind not in LIMITED:
         return _wash(resting, "opposite side market/stop order exists")
-    if ticket.kind is not Kind.LIMIT:
+    if ticket.kind not in LIMITED:
         return _wash(resting, "opposite side limit order exists. use complex/limit/stop_limit orders")
-    new, old = ticket.limit_price or ZERO, resting.limit_price or ZERO
-    if ticket.side is Side.BUY and new >= old:
-        reason = "sell order exists, buy limit price should be less than existing sell limit price"
-        return _wash(resting, reason, buy_limit_price=text(new), sell_limit_price=text(old))
-    if ticket.side is Side.SELL and old >= new:
-        reason = "buy order exists, sell limit price should be greater than existing buy limit price"
-        return _wash(resting, reason, buy_limit_price=text(old), sell_limit_price=text(new))
-    return None
+    # An OCO's limit is its target.
+    new, old = ticket.limit_price or ticket.take_profit_price or ZERO, resting.limit_price or ZERO
+    buy, sell = (new, old) if ticket.side is Side.BUY else (old, new)
+    if buy < sell:
+        return None
+    reason = BUY_CROSSES if ticket.side is Side.BUY else SELL_CROSSES
+    return _wash(resting, reason, buy_limit_price=text(buy), sell_limit_price=text(sell))
 
 
 def _wash(resting: Order, reason: str, **extra: object) -> Refusal:

@@ -1,0 +1,1 @@
+"""What Alpaca's answers look like: which fields, in which form."""

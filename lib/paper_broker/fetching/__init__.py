@@ -1,0 +1,1 @@
+"""Downloading bars from Alpaca into files that the paper broker reads."""

@@ -1,0 +1,1 @@
+"""Prices of the past, and what follows from them."""
