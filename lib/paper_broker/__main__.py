@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+PORTS = 65536
 
 DESCRIPTION = """\
 Serve a local imitation of Alpaca's trading and market-data API. No order leaves this machine.
@@ -138,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8900, help="port to listen on (default: 8900)")
+    parser.add_argument("--port", type=_port, default=8900, help="port to listen on (default: 8900)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the account in FILE (default: in memory)")
     parser.add_argument("--prices", type=Path, metavar="DIR", required=True, help="directory of CSV files with bars")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="what chance follows from (default: 1)")
@@ -169,6 +170,12 @@ def _epilog() -> str:
             *names,
         )
     )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < PORTS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; there are 0 to {PORTS - 1}, and 0 takes a free one")
+    return int(text)
 
 
 def _instant(text: str) -> datetime:

@@ -45,6 +45,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "replace_latency_s": Decimal("0.015"),
                 # Users: positions lag fills. How long has no source; taken to be as long as shares stay set aside.
                 "booking_lag_s": Decimal("0.08"),
+                # FEE rows of a third party's paper account of September 2026, REG, TAF and CAT, against the docs.
+                "regulatory_fees": True,
                 # Docs: 200 requests a minute and account; market data on the free plan likewise, counted by itself.
                 "rate_limit_per_minute": 200,
                 "data_rate_limit_per_minute": 200,

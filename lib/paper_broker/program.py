@@ -19,7 +19,7 @@ from lib.paper_broker import api
 from lib.paper_broker.call import Call
 from lib.paper_broker.clocks import RecordedClock
 from lib.paper_broker.exchange.engine import Exchange
-from lib.paper_broker.exchange.hours import Hours
+from lib.paper_broker.exchange.hours import CalendarEnded, Hours
 from lib.paper_broker.exchange.market import Feed, Market
 from lib.paper_broker.faults import answer_with, rate_limited
 from lib.paper_broker.history import announcements
@@ -85,10 +85,13 @@ class PaperBroker:
             return refusal
         if limited and not self._limiter.admits(request.path, now):
             return rate_limited()
-        with self._walked(now) as exchange:
-            own = self._clock if isinstance(self._clock, RecordedClock) else None
-            kind = "recorded" if own else "external"
-            return api.respond(Call(request, exchange, own, kind))
+        try:
+            with self._walked(now) as exchange:
+                own = self._clock if isinstance(self._clock, RecordedClock) else None
+                kind = "recorded" if own else "external"
+                return api.respond(Call(request, exchange, own, kind))
+        except CalendarEnded as error:
+            return answer({"code": 50010000, "message": str(error)}, 500)
 
     @contextmanager
     def _walked(self, now: datetime) -> Iterator[Exchange]:

@@ -134,7 +134,10 @@ def serving(paper: Responds, *, stall_s: float = STALL_S) -> Iterator[str]:
 
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket; port 0 takes a free one."""
-    family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port} ({error.strerror})") from error
     # asyncio turns off Nagle's delay only on sockets that say they are TCP; with it each answer takes 40 ms.
     listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

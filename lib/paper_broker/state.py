@@ -140,17 +140,17 @@ class FileState:
     @contextmanager
     def taken(self) -> Iterator[Book]:
         """Lend the book as of the file's last commit, and commit what changes."""
-        with self._transaction():
-            try:
+        try:
+            with self._transaction():
                 book = self._load()
                 yield book
                 if book.changed or book.walked > WALKED_MAX:
                     self._write(book)
                     book.written()
-            except BaseException:
-                # What was half done in memory must not be seen by the next request.
-                self._book = None
-                raise
+        except BaseException:
+            # What was half done in memory, or could not be committed, must not be seen by the next request.
+            self._book = None
+            raise
 
     def _flock(self, kind: int, message: str) -> None:
         try:
@@ -164,10 +164,12 @@ class FileState:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # A commit that fails, as on a full disk, may have ended the transaction itself.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _create(self, make: Callable[[], tuple[int, Decimal, datetime]]) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]

@@ -240,6 +240,7 @@ def test_keys_are_never_printed(alpaca, broker, capsys, way):
     assert not any(key in said.out + said.err for key in KEYS.values())
 
 
+@pytest.mark.slow
 def test_every_row_that_may_run_on_alpaca_passes_on_one_account_and_leaves_it_empty(alpaca, broker, capsys):
     rows = [row for row in load() if row.not_on_alpaca is None]
     status, _ = alpaca(*rows)

@@ -50,6 +50,13 @@ def test_a_calendar_may_be_asked_by_the_day_of_settlement(rig):
     assert refused(rig, "/v2/calendar", **asked, date_type="MOON")[0] == 422
 
 
+def test_after_the_last_session_that_is_known_the_clock_says_so(open_rig):
+    ended = open_rig(now=datetime(2030, 12, 31, 22, tzinfo=UTC))
+    told = "the session table ends before the next session after 2030-12-31T22:00:00+00:00"
+    assert refused(ended, "/v2/clock") == (500, told)
+    assert ended.get("/v2/account")["cash"] == "100000"
+
+
 @pytest.mark.parametrize(
     ("now", "phase", "until", "opens", "closes", "market_day"),
     [

@@ -1,5 +1,7 @@
 """Closing positions by `DELETE /v2/positions`, and how they are named."""
 
+from decimal import Decimal
+
 import pytest
 
 from lib.paper_broker.prices import ScriptedFeed
@@ -137,6 +139,17 @@ def test_closing_all_cancels_open_orders_first_when_asked(holder, yes):
     assert closed["status"] == 200
     assert holder.order(oco["id"])["status"] == "canceled"
     assert (holder.get("/v2/positions"), holder.get("/v2/orders")) == ([], [])
+
+
+def test_closing_all_goes_on_past_an_order_that_is_being_replaced(open_rig):
+    rig = open_rig(replace_latency_s=Decimal(60))
+    rig.buy()
+    rig.buy(symbol="MSFT", qty="5")
+    resting = rig.sell(type="limit", limit_price="200")
+    rig.request("PATCH", f"/v2/orders/{resting['id']}", json={"limit_price": "201"})
+    apple, microsoft = close_all(rig, cancel_orders="true")
+    assert (apple["status"], apple["body"]["held_for_orders"], microsoft["status"]) == (403, "10", 200)
+    assert rig.order(resting["id"])["status"] == "pending_replace"
 
 
 def test_closing_is_an_order_which_a_suspended_account_may_not_send(holder):

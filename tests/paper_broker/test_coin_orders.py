@@ -98,9 +98,14 @@ def test_prices_of_coins_have_nine_decimals(coins):
     coins.refused(422, 42210000, **coin(type="limit", limit_price="19000.1234567891"))
 
 
-def test_a_coin_is_paid_for_with_the_currency_of_its_pair_and_the_account_has_dollars(coins):
-    body = coins.refused(403, 40310000, **coin(symbol="ETH/BTC", qty="1", type="limit", limit_price="0.07"))
-    assert body["message"] == "insufficient balance for BTC (requested: 0.07, available: 0)"
+def test_a_pair_that_is_not_quoted_in_dollars_has_prices_and_does_not_trade(coins):
+    # The account has dollars only: trading it would have to spend and to hold bitcoins as money.
+    coins.post("/paper/asset", symbol="ETH/BTC", tradable=True)
+    coins.price("0", "0", symbol="ETH/BTC")
+    assert coins.get("/v2/assets/ETH/BTC")["tradable"] is False
+    for order in (coin(type="limit", limit_price="0.07"), coin(), coin(side="sell")):
+        body = coins.refused(422, 42210000, **order | {"symbol": "ETH/BTC"})
+        assert body["message"] == 'asset "ETH/BTC" is not tradable'
 
 
 def test_a_coins_order_may_be_replaced_quantity_and_all(coins):

@@ -94,7 +94,8 @@ def test_a_coins_quote_stands_over_midnight_for_a_day(feed_of, account):
 
 def test_a_coins_last_day_ends_at_midnight_utc(feed_of):
     market = market_on(feed_of(BTCUSD=DAILY))
-    assert market.lastday_price("BTC/USD", at("2018-11-25T15:00")) == Decimal("50100.25")
+    close = market.hours.of("BTC/USD").last_close(at("2018-11-25T15:00"))
+    assert market.close_price("BTC/USD", close) == Decimal("50100.25")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_prices_are_as_they_were_paid_over_a_split(feed_of, account):
     rows += "2014-06-09T13:30:00Z,92.7,92.7,92.7,92.7,7\n2014-06-09T13:31:00Z,93,93,93,93,7\n"
     feed = feed_of(AAPL_1Min_2014_06=rows, synthetic=True)
     market, before = market_on(feed), at("2014-06-09T13:29:59")
-    assert market.lastday_price("AAPL", at("2014-06-09T15:00")) == Decimal("645.5")
+    assert market.close_price("AAPL", market.hours.of("AAPL").last_close(at("2014-06-09T15:00"))) == Decimal("645.5")
     assert feed.quote_time("AAPL", before) == at("2014-06-06T19:59:45")
     assert market.quote_of_session(account, "AAPL", before) is None
     assert market.quote_of_session(account, "AAPL", before + timedelta(seconds=1)).bid == Decimal("92.7")

@@ -46,7 +46,10 @@ def test_help_teaches_the_clock_hand_prices_profiles_switches_and_faults(capsys)
         assert taught in text
 
 
-@pytest.mark.parametrize("arguments", [["--cash", "lots"], ["--cash", "0"], ["--now", "noon"], ["--clock", "sun"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--cash", "lots"], ["--cash", "0"], ["--now", "noon"], ["--clock", "sun"], ["--port", "65536"], ["--port", "-1"]],
+)
 def test_a_wrong_argument_is_a_usage_error(prices, arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--prices", str(prices), *arguments])
@@ -93,6 +96,7 @@ def test_a_rule_overrides_the_profile_and_faults_come_before_its_own(prices):
     assert len(others) > 3
 
 
+@pytest.mark.slow
 def test_it_serves_on_loopback_and_goes_on_where_it_was_killed(prices, tmp_path):
     command = [
         sys.executable,

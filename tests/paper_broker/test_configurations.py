@@ -75,6 +75,6 @@ def test_a_long_only_account_sells_what_it_holds_and_nothing_short(holder):
 @pytest.mark.parametrize("amount", [{"qty": "1.5"}, {"qty": None, "notional": "100"}])
 def test_without_fractional_trading_only_whole_shares_are_bought(rig, amount):
     change(rig, fractional_trading=False)
-    body = rig.refused(422, 40010001, **order_body(**amount))
-    assert body["message"] == "qty must be integer"
+    body = rig.refused(403, 40310000, **order_body(**amount))
+    assert body["message"] == "fractional trading is disabled for this account"
     assert rig.buy(qty="2")["qty"] == "2"

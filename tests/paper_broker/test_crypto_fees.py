@@ -110,6 +110,17 @@ def test_each_day_tells_its_own_fees(coins):
     assert [(row["date"], row["qty"]) for row in rows] == [("2013-01-02", "-0.00025"), ("2013-01-03", "-0.0005")]
 
 
+def test_what_trades_as_fees_go_out_is_told_a_day_later(open_rig):
+    feed = ScriptedFeed({"BTC/USD": [(WEDNESDAY_OPEN, Decimal(50_000))]})
+    rig = open_rig(feed=feed, ack_latency_s=Decimal(60))
+    send(rig, "buy", "0.1")
+    rig.go_to("2013-01-03T01:14:00Z")
+    send(rig, "buy", "0.2")  # comes to the venue at 20:15 in New York
+    rig.go_to("2013-01-05T12:00:00Z")
+    rows = rig.get(f"{ACTIVITIES}/CFEE", direction="asc")
+    assert [(row["date"], row["qty"]) for row in rows] == [("2013-01-02", "-0.00025"), ("2013-01-03", "-0.0005")]
+
+
 def test_the_rates_may_be_switched_off(open_rig):
     feed = ScriptedFeed({"BTC/USD": [(WEDNESDAY_OPEN, Decimal(50_000))]})
     rig = open_rig(feed=feed, crypto_taker_bps=Decimal(0), crypto_maker_bps=Decimal(0))

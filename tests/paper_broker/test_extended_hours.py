@@ -116,8 +116,9 @@ def test_a_walk_sees_the_extended_hours_when_asked_for_them_alone(market, accoun
 
 def test_the_close_is_the_sessions_last_price_whatever_is_paid_after_it(market):
     assert market.close_price("AAA", at("2018-11-26T21:00")) == 21
-    assert market.lastday_price("AAA", at("2018-11-27T15:00")) == 21
-    assert market.lastday_price("AAA", at("2018-11-26T15:00")) is None  # Friday is not recorded
+    monday, friday = (market.hours.of("AAA").last_close(at(f"2018-11-{day}T15:00")) for day in (27, 26))
+    assert market.close_price("AAA", monday) == 21
+    assert market.close_price("AAA", friday) is None  # Friday is not recorded
 
 
 def test_made_up_prices_begin_with_the_close_and_not_with_what_was_paid_after_it(feed_of):

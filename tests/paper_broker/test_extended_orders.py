@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 
 from lib.paper_broker.prices import ScriptedFeed
+from tests.paper_broker.replacing import replaced
 from tests.paper_broker.rig import WEDNESDAY_OPEN
 
 PRE_MARKET = datetime(2013, 1, 2, 9, 0, tzinfo=UTC)  # 4:00 in New York
@@ -102,6 +103,20 @@ def test_around_the_session_its_cancel_is_done_at_once(open_rig):
     order = rig.buy(**limit("140"))
     assert rig.cancel(order["id"]) == (204, None)
     assert rig.order(order["id"])["canceled_at"] == "2013-01-02T09:00:00Z"
+
+
+@pytest.mark.parametrize("change", ["cancel", "replace"])
+def test_a_gtc_one_that_does_not_trade_overnight_is_neither_canceled_nor_replaced_before_the_pre_market(rig, change):
+    order = rig.buy(**limit("140", time_in_force="gtc"))
+    rig.go_to("2013-01-03T02:00:00Z")
+    if change == "cancel":
+        rig.cancel(order["id"])
+    else:
+        replaced(rig, order["id"], limit_price="141")
+    rig.go_to("2013-01-03T08:59:59Z")
+    assert rig.order(order["id"])["status"] == f"pending_{change}"
+    rig.go_to("2013-01-03T09:00:00Z")
+    assert rig.order(order["id"])["status"] == {"cancel": "canceled", "replace": "replaced"}[change]
 
 
 def test_a_gtc_one_is_canceled_at_once_when_it_is_too_old(open_rig):

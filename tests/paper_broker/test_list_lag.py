@@ -11,6 +11,7 @@ from lib.paper_broker.message import Request
 from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
 from lib.paper_broker.program import open_paper
+from tests.paper_broker.replacing import replaced
 from tests.paper_broker.rig import WEDNESDAY_OPEN, order_body
 
 
@@ -76,6 +77,24 @@ def test_legs_under_their_parent_lag_with_it(lagging):
     assert statuses() == ("new", "held")
     lagging.advance(2)
     assert statuses() == ("canceled", "canceled")
+
+
+def test_a_leg_that_was_replaced_stays_under_its_parent_until_the_new_one_is_seen(lagging):
+    lagging.buy()
+    lagging.advance(60)
+    parent = lagging.oco()
+    lagging.advance(60)
+    (old,) = parent["legs"]
+    new = replaced(lagging, old["id"], stop_price="146")
+
+    def leg():
+        (shown,) = lagging.get("/v2/orders", nested="true")
+        return [(leg["id"], leg["status"]) for leg in shown["legs"]]
+
+    lagging.advance(1.999)
+    assert leg() == [(old["id"], "held")]
+    lagging.advance(0.001)
+    assert leg() == [(new["id"], "held")]
 
 
 def test_cursors_and_filters_hold_for_what_the_list_shows(lagging):

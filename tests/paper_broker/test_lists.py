@@ -69,6 +69,17 @@ def test_a_cancel_of_everything_answers_for_each_order(rig, five):
     assert listed(rig) == []
 
 
+def test_a_cancel_of_everything_takes_a_group_once_and_says_yes_for_each_member(open_rig):
+    rig = open_rig(cancel_latency_s=Decimal(2))
+    rig.buy()
+    parent = rig.oco(stop_loss={"stop_price": "145", "limit_price": "144"})
+    rig.price("140")  # the stop elects, and its limit is left behind
+    members = [parent["id"], parent["legs"][0]["id"]]
+    response = rig.request("DELETE", "/v2/orders")
+    assert response.json() == [{"id": order_id, "status": 200} for order_id in members]
+    assert [rig.order(order_id)["status"] for order_id in members] == ["pending_cancel", "pending_cancel"]
+
+
 @pytest.fixture
 def fills(rig):
     """Three fills a second apart; their ids, oldest first."""

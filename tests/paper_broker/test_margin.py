@@ -1,5 +1,6 @@
 """Margin: what positions bind, and what is left to buy with."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -178,3 +179,20 @@ def test_fills_that_positions_do_not_show_yet_count_in_what_the_account_is_worth
     assert rig.get("/v2/positions") == []
     account = rig.get("/v2/account")
     assert (account["equity"], account["buying_power"]) == ("99999", "184998")
+
+
+def test_before_an_assets_first_price_nobody_can_say_what_an_order_takes(open_rig):
+    first = WEDNESDAY_OPEN + timedelta(hours=2)
+    rig = open_rig(feed=ScriptedFeed({"AAPL": [(first, Decimal(150))]}))
+    for side in ("buy", "sell"):
+        assert rig.refused(422, 42210000, **order_body(side=side))["message"] == 'no price for asset "AAPL"'
+    rig.refused(403, 40310000, **order_body(type="limit", limit_price="150", qty="1334"))  # 200,100 of 200,000
+    rig.buy(type="limit", limit_price="150", qty="1333")
+
+
+def test_where_nobody_bids_or_offers_an_order_is_checked_at_the_latest_close(rig):
+    rig.go_to("2013-01-03T15:00:00Z")
+    rig.price("0", "0")
+    rig.refused(403, 40310000, **order_body(qty="1334"))
+    assert rig.buy(qty="1333")["status"] == "new"
+    assert power(rig) == "50"

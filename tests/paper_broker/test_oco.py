@@ -233,6 +233,16 @@ def test_a_switch_lets_both_legs_fill_within_a_minute(open_rig):
     assert rig.get("/v2/positions/AAPL")["qty"] == "-10"
 
 
+def test_a_stop_that_stays_held_does_not_outlive_its_target_though_both_legs_may_fill(open_rig):
+    rig = open_rig(fill_plan={"exit": (Decimal(6),)}, oco_stop_follows_target=False, oco_both_legs_may_fill=True)
+    rig.buy()
+    parent = rig.oco(client_order_id="exit")
+    rig.price("160")
+    rig.advance(60)
+    assert [order["status"] for order in group(rig, parent)] == ["filled", "canceled"]
+    assert rig.get("/v2/orders", nested=True) == []
+
+
 def test_a_stop_that_is_being_replaced_while_its_target_fills_in_part_goes_on_for_the_rest(open_rig):
     rig = open_rig(replace_latency_s=Decimal(5), fill_plan={"exit": (Decimal(4),)})
     rig.buy()

@@ -1,6 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
+from math import isqrt
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from lib import sessions
 from lib.domain.money import is_on_tick, tick_size
+from lib.paper_broker.exchange import chance
 from lib.paper_broker.history.bars import Bar, PricesError
 from lib.paper_broker.history.bridge import path_of_day
 
@@ -141,6 +143,26 @@ def test_made_up_prices_are_the_same_whether_walked_to_or_asked_for(feed_of):
     for instant, price in steps[::-7]:
         assert asked.price("AAA", instant) == price
     assert feed_of(seed=2, synthetic=True).price("AAA", steps[-1][0]) != steps[-1][1]
+
+
+def test_made_up_prices_are_the_sum_of_octaves_that_are_linear_between_their_draws(feed_of):
+    def noise(minute):
+        total = 0
+        for octave in range(18):
+            place, between = minute >> octave, minute % (1 << octave)
+            before, after = (
+                chance.below(1 << 32, "synthetic", "1|AAA", octave, at) - (1 << 31) for at in (place, place + 1)
+            )
+            total += isqrt(200 * 200 << octave) * (before + ((after - before) * between >> octave))
+        return total // (1 << 31)
+
+    feed, epoch = feed_of(AAA=DAILY, synthetic=True), at("1970-01-01")
+    start = noise((at("2018-11-26T21:00") - epoch) // timedelta(minutes=1))
+    steps = list(feed.steps("AAA", at("2020-03-02T15:00"), at("2020-03-03T15:00")))
+    assert len(steps) == 390
+    for instant, price in steps[::7]:
+        change = noise((instant - epoch) // timedelta(minutes=1)) - start
+        assert price == (100 + Decimal(change) / 10_000).quantize(Decimal("0.01"), ROUND_DOWN)
 
 
 def test_without_sessions_made_up_prices_go_on_round_the_clock(feed_of):

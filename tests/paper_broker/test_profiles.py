@@ -32,6 +32,16 @@ def in_parts(rig):
     return sum(rig.order(order["id"])["status"] == "partially_filled" for order in orders)
 
 
+@pytest.mark.parametrize(("name", "kinds"), [("ideal", set()), ("alpaca-paper", {"CAT", "REG", "TAF"})])
+def test_only_alpacas_paper_charges_the_regulatory_fees_of_stocks(behaving, name, kinds):
+    rig = behaving(name, partial_fill_rate=Decimal(0))
+    rig.buy()
+    rig.advance(60)
+    rig.sell(qty="1")
+    rig.go_to("2013-01-03T02:00:00Z")
+    assert {row["activity_sub_type"] for row in rig.get("/v2/account/activities/FEE")} == kinds
+
+
 @pytest.mark.parametrize(("name", "some"), [("ideal", False), ("alpaca-paper", True)])
 def test_fills_are_in_parts_on_alpacas_paper_and_never_in_the_ideal(behaving, name, some):
     assert (in_parts(behaving(name)) > 0) is some

@@ -165,6 +165,26 @@ def test_the_larger_of_the_two_is_what_buying_power_goes_without(open_rig):
     assert power() == "9000"
 
 
+def test_what_fills_of_the_old_order_meanwhile_is_not_set_aside_for_the_new_one(open_rig):
+    rig = open_rig(
+        replace_latency_s=Decimal(2),
+        multiplier=Decimal(1),
+        cash=Decimal(10_000),
+        fill_plan={"entry": (Decimal(4),), "exit": (Decimal(1),)},
+    )
+    entry = rig.buy(type="limit", limit_price="140", client_order_id="entry")
+    replaced(rig, entry["id"], limit_price="145")
+    rig.price("139.99")  # four fill
+    rig.price("150")
+    assert rig.get("/v2/account")["buying_power"] == "8570"  # 10,000 less 4 x 140 less 6 x 145
+    rig.advance(2)
+    rig.request("DELETE", "/v2/orders")
+    leave = rig.sell(qty="3", type="limit", limit_price="160", client_order_id="exit")
+    replaced(rig, leave["id"], limit_price="161")
+    rig.price("160")  # one fills
+    assert rig.get("/v2/positions/AAPL")["qty_available"] == "1"  # 4 less 1 less 2
+
+
 def test_the_money_of_the_old_order_pays_for_the_new_one(open_rig):
     rig = open_rig(multiplier=Decimal(1), cash=Decimal(1_500))
     old = rig.buy(type="limit", limit_price="140")

@@ -84,6 +84,13 @@ def test_while_a_leg_is_being_replaced_its_group_is_locked(slow):
     assert slow.cancel(parent["id"]) == (204, None)
 
 
+def test_a_list_of_open_orders_has_the_leg_that_is_being_replaced_and_the_new_one(slow):
+    parent = slow.oco()
+    new = replaced(slow, parent["legs"][0]["id"], stop_price="147")
+    shown = {order["id"]: order["status"] for order in slow.get("/v2/orders")}
+    assert shown == {parent["id"]: "new", parent["legs"][0]["id"]: "pending_replace", new["id"]: "pending_new"}
+
+
 def test_a_stop_that_fills_while_it_is_being_replaced_ends_its_group(slow):
     parent = slow.oco()
     new = replaced(slow, parent["legs"][0]["id"], stop_price="144")

@@ -104,6 +104,21 @@ def test_two_openings_of_one_file_see_each_others_work(tmp_path):
     two.close()
 
 
+def test_a_process_whose_clock_runs_ahead_misses_no_price_of_anothers_orders(tmp_path):
+    dip = [(WEDNESDAY_OPEN + timedelta(minutes=minute), Decimal(price)) for minute, price in ((0, 150), (40, 140))]
+    clocks = RecordedClock(WEDNESDAY_OPEN), RecordedClock(WEDNESDAY_OPEN)
+    feed, options = ScriptedFeed({"AAPL": dip}), Options(partial_fill_rate=Decimal(0))
+    ahead, behind = (
+        open_paper(clock=clock, prices=feed, state=tmp_path / "state", options=options) for clock in clocks
+    )
+    clocks[0].move_to(WEDNESDAY_OPEN + timedelta(minutes=60))
+    send(ahead, "GET", "/v2/account")
+    order = send(behind, "POST", "/v2/orders", **order_body(type="limit", limit_price="145"))
+    assert send(ahead, "GET", f"/v2/orders/{order['id']}")["status"] == "filled"
+    ahead.close()
+    behind.close()
+
+
 def test_looking_at_what_does_not_change_writes_nothing(tmp_path):
     file = tmp_path / "state"
     paper = opened(file)
@@ -142,6 +157,36 @@ def test_a_server_has_the_file_to_itself(tmp_path):
         opened(file)
     one.close()
     opened(file).close()
+
+
+class FullDisk:
+    """A connection whose next commit finds no room, and leaves the transaction open as SQLite may."""
+
+    def __init__(self, connection):
+        self._connection, self.full = connection, True
+
+    @property
+    def in_transaction(self):
+        return self._connection.in_transaction
+
+    def execute(self, sql, *values):
+        if sql == "COMMIT" and self.full:
+            self.full = False
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(sql, *values)
+
+
+def test_what_could_not_be_committed_was_never_there(tmp_path):
+    file = tmp_path / "paper.db"
+    paper = opened(file)
+    before = everything(paper)
+    paper._state._connection = FullDisk(paper._state._connection)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        send(paper, "POST", "/v2/orders", **order_body(client_order_id="lost"))
+    assert everything(paper) == before
+    assert send(paper, "POST", "/v2/orders", **order_body(client_order_id="lost"))["client_order_id"] == "lost"
+    paper.close()
+    assert [order["client_order_id"] for order in everything(opened(file))[-1]] == ["lost"]
 
 
 def test_a_file_that_is_something_else_is_refused(tmp_path):

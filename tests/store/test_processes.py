@@ -121,6 +121,7 @@ tell("done")
 """
 
 
+@pytest.mark.slow
 def test_two_programs_that_write_at_once_lose_nothing(store, child):
     writers = [child(WRITER, "a"), child(WRITER, "b")]
     assert [writer.communicate()[0] for writer in writers] == ["ready\ndone\n"] * 2
@@ -148,6 +149,7 @@ def test_a_writer_killed_before_its_commit_leaves_nothing(store, child):
     assert [trade.decision_id for trade in store.rows("main").trades] == [7]
 
 
+@pytest.mark.slow
 def test_a_writer_killed_anywhere_leaves_whole_transactions(store, child):
     writer = child(
         """
@@ -170,6 +172,7 @@ def test_a_writer_killed_anywhere_leaves_whole_transactions(store, child):
     assert (orders, events) == (2 * trades, 1 + 3 * trades)
 
 
+@pytest.mark.slow
 def test_an_account_held_by_another_program_is_free_when_that_one_dies(store, child):
     holder = child(
         """

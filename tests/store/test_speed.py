@@ -69,6 +69,7 @@ def steps_of_rows(store):
     return count
 
 
+@pytest.mark.slow
 def test_a_pass_reads_no_more_when_the_journal_is_long(store):
     live = write_trade(store, 1, "filled", "new", "held", status="POSITION")
     store.record_run(run_of("order_monitor"))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from lib.domain.money import text
 from lib.paper_broker.answers.values import Json, instant, number, rounded
 from lib.paper_broker.exchange import holdings, margin
+from lib.paper_broker.exchange.actions import earlier
+from lib.paper_broker.exchange.postings import moved
 from lib.paper_broker.exchange.records import Side
 
 if TYPE_CHECKING:
@@ -139,11 +141,12 @@ def _share(gain: Decimal, basis: Decimal) -> str:
 def _held_since(exchange: Exchange, held: Position) -> tuple[Decimal, Decimal]:
     """Split a position into the shares held since before the last close, and those bought or sold short after it."""
     close, opened = exchange.market.hours.of(held.symbol).last_close(exchange.now), ZERO
-    side = Side.BUY if held.qty > 0 else Side.SELL
+    side, acted = Side.BUY if held.qty > 0 else Side.SELL, exchange.book.account.acted
     for fill in exchange.book.latest_executions():
         if close is None or fill.at < close:
             break
-        if fill.symbol == held.symbol and fill.side is side:
-            opened += fill.qty
+        name, shares = earlier(acted, held.symbol, fill.at, exchange.now)
+        if fill.symbol == name and fill.side is side:
+            opened += abs(moved(fill)[0]) * shares
     today = min(opened, abs(held.qty)).copy_sign(held.qty)
     return held.qty - today, today

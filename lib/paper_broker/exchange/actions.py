@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -81,10 +81,22 @@ def start_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC)
 
 
-def factor(actions: Iterable[CorporateAction], symbol: str, since: datetime, until: datetime) -> Decimal:
+def factor(actions: Sequence[CorporateAction], symbol: str, since: datetime, until: datetime) -> Decimal:
     """Return how many shares one share of `since` is at `until`; a price of `since` is divided by it."""
+    return earlier(actions, symbol, since, until)[1]
+
+
+def earlier(actions: Sequence[CorporateAction], symbol: str, since: datetime, until: datetime) -> tuple[str, Decimal]:
+    """Return what a symbol of `until` was called at `since`, and how many shares one share of then is now.
+
+    The actions are in the order in which they took effect; what came before a new name was of the old one.
+    """
     shares = ONE
-    for action in actions:
-        if action.symbol == symbol and since < action.begins <= until:
+    for action in reversed(actions):
+        if not since < action.begins <= until:
+            continue
+        if action.new_symbol == symbol:
+            symbol = action.symbol
+        elif action.symbol == symbol:
             shares *= action.shares
-    return shares
+    return symbol, shares

@@ -46,7 +46,7 @@ ENTERING = frozenset({OrderClass.BRACKET, OrderClass.OTO})
 def check(book: Book, market: Market, rules: Rules, ticket: Ticket, now: datetime) -> None:
     """Refuse an order that may not enter."""
     funds.check_permission(book, ticket)
-    quote = market.quote(book.account, ticket.symbol, now)
+    quote = holdings.quote(book, market, ticket.symbol, now)
     asset = _check_asset(book, market, ticket)
     check_combination(rules, ticket, asset)
     check_client_order_id(book, ticket.client_order_id)
@@ -131,7 +131,7 @@ def check_size(ticket: Ticket, asset: Asset, quote: Quote | None) -> None:
         raise unprocessable(f'no price for asset "{ticket.symbol}"')
     cost = ticket.notional or quantity(ticket, quote) * price
     if asset.is_crypto and price:
-        coins.check_cost(ticket, cost)
+        coins.check_cost(cost)
     elif ticket.fractional and ticket.side is Side.BUY and price and cost < DOLLAR:
         if ticket.notional is not None:
             raise malformed("notional must be >= 1.00")

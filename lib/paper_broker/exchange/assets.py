@@ -7,7 +7,7 @@ Alpaca tells of a halt on its stream only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://paper-broker.invalid/")
-QUOTE_CURRENCIES = ("USD", "USDC", "USDT", "BTC")
+DOLLARS = "USD"
+QUOTE_CURRENCIES = (DOLLARS, "USDC", "USDT", "BTC")
 STOCK_SYMBOL_LENGTH_MAX = 5
 COIN_STEP = Decimal("0.000000001")
 
@@ -93,7 +94,20 @@ def canonical(name: str) -> str:
 
 
 def describe(symbol: str, facts: Mapping[str, object]) -> Asset:
-    """Return the asset of a symbol; `facts` override what is usual, keys unknown here are left out."""
+    """Return the asset of a symbol; `facts` override what is usual, keys unknown here are left out.
+
+    A pair that is not quoted in dollars has prices and does not trade, whatever is said of it: the account has dollars
+    only, and nothing that such a trade could spend.
+    """
+    usual = _usual(symbol)
+    known = {name: _typed(name, value) for name, value in facts.items() if name in Asset.__dataclass_fields__}
+    if not usual.tradable:
+        known.pop("tradable", None)
+    return replace(usual, **known) if known else usual  # type: ignore[arg-type]
+
+
+@cache
+def _usual(symbol: str) -> Asset:
     coin = "/" in symbol
     usual: dict[str, object] = {"name": f"{symbol} Common Stock", "exchange": "NASDAQ"}
     if coin:
@@ -101,6 +115,7 @@ def describe(symbol: str, facts: Mapping[str, object]) -> Asset:
         usual = {
             "name": f"{base} / {quote}",
             "exchange": "CRYPTO",
+            "tradable": quote == DOLLARS,
             "marginable": False,
             "shortable": False,
             "min_order_size": COIN_STEP,
@@ -109,9 +124,8 @@ def describe(symbol: str, facts: Mapping[str, object]) -> Asset:
             "margin_requirement_long": Decimal(100),
             "margin_requirement_short": Decimal(0),
         }
-    known = {name: _typed(name, value) for name, value in facts.items() if name in Asset.__dataclass_fields__}
     kind = AssetClass.CRYPTO if coin else AssetClass.US_EQUITY
-    return Asset(**{"symbol": symbol, "asset_class": kind, **usual, **known})  # type: ignore[arg-type]
+    return Asset(symbol=symbol, asset_class=kind, **usual)  # type: ignore[arg-type]
 
 
 _NUMBERS = frozenset({

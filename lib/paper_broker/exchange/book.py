@@ -215,8 +215,8 @@ class Book:
         self.changed_positions[position.symbol] = None
 
     def take_account(self, account: Account, last: datetime) -> None:
-        """Take the account as it was written."""
-        self._account, self.last = account, max(self.last, last)
+        """Take the account as it was written, and walk from there: what this one has walked beyond changed nothing."""
+        self._account, self.last = account, last
 
 
 def _read_activity(text: str) -> Activity | NonTrade:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.assets import Asset
     from lib.paper_broker.exchange.ticket import Ticket
 
-DOLLARS = "USD"
 COST_MIN, COST_MAX = Decimal(10), Decimal(200_000)
 GROUP_NAMES = {OrderClass.BRACKET: "otoco"}
 TIMES_IN_FORCE = {
@@ -46,10 +45,8 @@ def check_coin(ticket: Ticket, asset: Asset) -> None:
         raise forbidden(f"order qty must be >= minimal qty of order {text(least)}")
 
 
-def check_cost(ticket: Ticket, cost: Decimal) -> None:
+def check_cost(cost: Decimal) -> None:
     """Refuse an order for a coin that is too small or too large."""
-    if not ticket.symbol.endswith(f"/{DOLLARS}"):
-        return
     if cost < COST_MIN:
         raise forbidden(f"cost basis must be >= minimal amount of order {text(COST_MIN)}")
     if cost > COST_MAX:

@@ -17,7 +17,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from lib.domain.money import text, tick_down, tick_up, whole_down
-from lib.paper_broker.exchange import lifecycle, settlement
+from lib.paper_broker.exchange import holdings, lifecycle, settlement
 from lib.paper_broker.exchange.actions import ActionKind, CorporateAction
 from lib.paper_broker.exchange.postings import in_cents, post
 from lib.paper_broker.exchange.records import Entitled, HandQuote, Kind, OrderClass, Position, Side, Status, TimeInForce
@@ -274,7 +274,7 @@ def _retire(book: Book, symbol: str, at: datetime) -> None:
 
 
 def _earn(book: Book, action: CorporateAction) -> None:
-    held = book.positions.get(action.symbol)
+    held = holdings.owned(book).get(action.symbol)
     if held is not None:
         record = action.record_date or action.ex_date
         earned = Entitled(due=action.pays, symbol=held.symbol, qty=held.qty, rate=action.rate, record_date=record)
@@ -305,7 +305,7 @@ def _pay(book: Book, at: datetime) -> None:
 
 def _unit(held: Position) -> Decimal:
     """Return the cost of one share, as far as such rows tell it."""
-    return (held.cost / held.qty).quantize(FOUR_PLACES, rounding=ROUND_HALF_EVEN)
+    return (held.cost / held.qty).quantize(FOUR_PLACES, rounding=ROUND_HALF_EVEN) if held.qty else ZERO
 
 
 def _nine(qty: Decimal) -> Decimal:

@@ -26,6 +26,7 @@ from lib.paper_broker.exchange import (
     replacing,
     settlement,
 )
+from lib.paper_broker.exchange.market import Quote
 from lib.paper_broker.exchange.records import Activity, HandQuote, Order, Role, Status, TimeInForce
 from lib.paper_broker.exchange.rules import seconds
 
@@ -36,15 +37,18 @@ if TYPE_CHECKING:
 
     from lib.paper_broker.exchange.amendment import Amendment
     from lib.paper_broker.exchange.book import Book
-    from lib.paper_broker.exchange.market import Market, Quote
+    from lib.paper_broker.exchange.market import Market
     from lib.paper_broker.exchange.rules import Rules
     from lib.paper_broker.exchange.ticket import Ticket
 
 NEW_YORK = ZoneInfo("America/New_York")
 INSTANT = timedelta(microseconds=1)
 ASKED_TO_END = frozenset({Status.PENDING_CANCEL, Status.PENDING_REPLACE})
-TIMERS = (settlement, lifecycle, replacing, fees, corporate)
-"""What the clock alone makes happen: each says when it next has something to do, and does it."""
+TIMERS = (settlement, fees, lifecycle, replacing, corporate)
+"""What the clock alone makes happen: each says when it next has something to do, and does it.
+
+Fees go out before what trades at the same instant: that belongs to the next day's.
+"""
 
 
 class Exchange:
@@ -74,7 +78,10 @@ class Exchange:
                     break
                 book.walked += 1
                 around = symbol in self._wide and not self.market.hours.of(symbol).at(at)
-                self._evaluate(book.live_ids(symbol), quote, at, around=around)
+                # A split on the way has divided a quote by hand.
+                by_hand = book.account.hand_quote(symbol)
+                now_quoted = Quote(by_hand.bid, by_hand.ask, at) if by_hand else quote
+                self._evaluate(book.live_ids(symbol), now_quoted, at, around=around)
             self._pass_instants(self.now)
             book.last = self.now
 

@@ -45,7 +45,7 @@ def of(order: Order, qty: Decimal, price: Decimal, at: datetime, rules: Rules) -
     rate = (rules.crypto_maker_bps if _rested(order, at) else rules.crypto_taker_bps) / BASIS_POINTS
     if order.side is Side.BUY:
         return (qty * rate).quantize(NINE_PLACES, rounding=ROUND_CEILING)
-    return (qty * price * rate).quantize(_step(order.symbol), rounding=ROUND_CEILING)
+    return (qty * price * rate).quantize(CENT, rounding=ROUND_CEILING)
 
 
 def expect(book: Book, activity: Activity, rules: Rules) -> None:
@@ -81,10 +81,6 @@ def _rested(order: Order, at: datetime) -> bool:
     return order.kind in (Kind.LIMIT, Kind.STOP_LIMIT) and since < at
 
 
-def _step(symbol: str) -> Decimal:
-    return CENT if symbol.endswith("/USD") else NINE_PLACES
-
-
 def _next_posting(after: datetime) -> datetime:
     day = after.astimezone(NEW_YORK).date()
     due = _posting(day)
@@ -108,16 +104,13 @@ def _executions(book: Book, due: datetime) -> list[Activity]:
 
 
 def _post_coin_fee(book: Book, execution: Activity, at: datetime, day: date) -> None:
-    name = execution.symbol
-    if execution.side is Side.SELL and name.endswith("/USD"):
+    if execution.side is Side.SELL:
         description = "Coin Pair Transaction Fee (USD)"
         postings.post(book, "CFEE", at, day, net_amount=-execution.fee, description=description)
         return
-    base, quote = name.split("/", 1)
-    received = f"{base}{quote}" if execution.side is Side.BUY else f"{quote}USD"
-    price = execution.price if execution.side is Side.BUY else ZERO
+    pair, price = execution.symbol.replace("/", ""), execution.price
     description = "Coin Pair Transaction Fee (Non USD)"
-    postings.post(book, "CFEE", at, day, symbol=received, qty=-execution.fee, price=price, description=description)
+    postings.post(book, "CFEE", at, day, symbol=pair, qty=-execution.fee, price=price, description=description)
 
 
 def _post_regulatory_fees(book: Book, executions: list[Activity], at: datetime, day: date) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from lib.domain.money import text
 from lib.paper_broker.exchange import holdings, margin
+from lib.paper_broker.exchange.assets import DOLLARS
 from lib.paper_broker.exchange.hours import Phase
 from lib.paper_broker.exchange.records import OrderClass, Side, TimeInForce
-from lib.paper_broker.exchange.refusal import Refusal, forbidden, malformed, unprocessable
+from lib.paper_broker.exchange.refusal import Refusal, forbidden, unprocessable
 from lib.paper_broker.exchange.ticket import quantity
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ DEAR = Decimal(50)
 BUY_STOP_SLACK_CHEAP, BUY_STOP_SLACK_DEAR = Decimal("1.04"), Decimal("1.025")
 SHORT_SLACK = Decimal("1.03")
 HARD_TO_BORROW = "hard_to_borrow"
-DOLLARS = "USD"
 
 
 def inferred_intent(book: Book, ticket: Ticket) -> str:
@@ -48,9 +48,10 @@ def check_permission(book: Book, ticket: Ticket) -> None:
     set_up = book.account.configuration
     if set_up.suspend_trade:
         raise forbidden("new orders are rejected by user request")
-    # Alpaca's words from before it had fractions, which users still meet with the setting off.
+    # Words and status as two clients have them; `qty must be integer` is what owners of paper accounts from before
+    # there were fractions met (alpaca-py#499, #500).
     if not set_up.fractional_trading and ticket.fractional and "/" not in ticket.symbol:
-        raise malformed("qty must be integer")
+        raise forbidden("fractional trading is disabled for this account")
 
 
 def check_intent(book: Book, ticket: Ticket) -> None:
@@ -114,7 +115,7 @@ def _check_day_only(asset: Asset, ticket: Ticket) -> None:
 def _check_shares(book: Book, market: Market, ticket: Ticket, now: datetime, replacing: Order | None) -> None:
     """Refuse what is more than the part of the position that no other order has set aside."""
     asset = margin.asset_of(book, market, ticket.symbol)
-    wanted = quantity(ticket, market.quote(book.account, ticket.symbol, now))
+    wanted = quantity(ticket, holdings.quote(book, market, ticket.symbol, now))
     available = holdings.available_qty(book, ticket.symbol, without=replacing)
     if wanted <= available:
         return
@@ -130,7 +131,7 @@ def _check_shares(book: Book, market: Market, ticket: Ticket, now: datetime, rep
         existing_qty=text(existing),
         # Of a short position both were seen below zero.
         held_for_orders=text(held if existing > 0 else -held),
-        related_orders=[order.id for order in holdings.closing(book, ticket.symbol, without=replacing)],
+        related_orders=[order.id for order, _ in holdings.closing(book, ticket.symbol, without=replacing)],
         symbol=ticket.symbol,
     )
 
@@ -139,7 +140,7 @@ def _check_short(book: Book, market: Market, rules: Rules, ticket: Ticket, now: 
     """Refuse a short sale that the account, the stock or the quantity does not allow."""
     asset = margin.asset_of(book, market, ticket.symbol)
     if asset.is_crypto:
-        wanted = quantity(ticket, market.quote(book.account, ticket.symbol, now))
+        wanted = quantity(ticket, holdings.quote(book, market, ticket.symbol, now))
         raise _short_of(asset.symbol.split("/")[0], wanted, ZERO, ZERO)
     if not margin.may_short(book, rules, margin.standing(book, market, rules, now)):
         raise forbidden("account is not allowed to short")
@@ -153,15 +154,15 @@ def _check_short(book: Book, market: Market, rules: Rules, ticket: Ticket, now: 
 def _check_power(book: Book, market: Market, ticket: Ticket, now: datetime, power: Power) -> None:
     """Refuse what costs more than the account can pay for."""
     asset = margin.asset_of(book, market, ticket.symbol)
-    price = reserve_price(book, market, ticket, now)
-    wanted = quantity(ticket, market.quote(book.account, ticket.symbol, now))
+    price, quote = reserve_price(book, market, ticket, now), holdings.quote(book, market, ticket.symbol, now)
+    if quote is None and not price:
+        # No source: before the first price nobody can say what it takes.
+        raise unprocessable(f'no price for asset "{ticket.symbol}"')
+    wanted = quantity(ticket, quote)
     cost = ticket.notional or wanted * price
     if asset.is_crypto:
-        currency = asset.symbol.split("/")[-1]
-        # Of the currencies that pairs are quoted in, the account has dollars only; of USDT a user was told 0.
-        available, balance = (power.cash, book.account.cash) if currency == DOLLARS else (ZERO, ZERO)
-        if cost > available:
-            raise _short_of(currency, cost, available, balance)
+        if cost > power.cash:
+            raise _short_of(DOLLARS, cost, power.cash, book.account.cash)
         return
     left = power.buying_power if asset.marginable else power.cash
     needed = margin.order_margin(asset, ticket.side, wanted, price, power.multiplier)
@@ -182,11 +183,12 @@ def _short_of(currency: str, wanted: Decimal, available: Decimal, balance: Decim
 def _market_price(book: Book, market: Market, ticket: Ticket, now: datetime) -> Decimal:
     """Return the price an order without a limit is checked at: the ask, between sessions the last price.
 
-    In the extended hours it is the middle of the quote. A short sale always goes by the ask.
+    In the extended hours it is the middle of the quote. A short sale always goes by the ask. Where nobody bids or
+    offers it is the latest close (no source).
     """
-    quote = market.quote(book.account, ticket.symbol, now)
-    if quote is None:
-        return ZERO
+    quote = holdings.quote(book, market, ticket.symbol, now)
+    if quote is None or not (quote.bid or quote.ask):
+        return holdings.lastday_price(book, market, ticket.symbol, now) or ZERO
     phase = Phase.CORE if ticket.side is Side.SELL else market.hours.of(ticket.symbol).phase_at(now)
     if phase is Phase.CLOSED:
         return quote.bid or quote.ask

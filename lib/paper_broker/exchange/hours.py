@@ -30,6 +30,10 @@ OVERNIGHT_BEFORE_OPEN = timedelta(hours=13, minutes=30)
 POST_AFTER_CLOSE = timedelta(hours=4)
 
 
+class CalendarEnded(LookupError):
+    """No session is known that far in the future."""
+
+
 class Phase(StrEnum):
     """The parts of a trading day; Alpaca's words, but for the overnight one."""
 
@@ -81,6 +85,7 @@ class Hours:
         self._current: Session | None = None
         self._day: TradingDay | None = None
         self._day_from: datetime | None = None
+        self._closed: tuple[datetime | None, datetime | None] = None, None
 
     def of(self, name: str) -> Hours:
         """Return the hours of a symbol or an asset class."""
@@ -103,7 +108,7 @@ class Hours:
 
     def next_after(self, now: datetime) -> Session:
         """Return the first session that opens after `now`."""
-        return _whole_day(now + DAY) if self.always_open else self.sessions.next_after(now)
+        return _whole_day(now + DAY) if self.always_open else self._following(now)
 
     def lives_in(self, now: datetime) -> Session:
         """Return the session of a day order sent at `now`: the one that is on, else the next."""
@@ -113,13 +118,10 @@ class Hours:
         """Return the latest close that is not after `now`; None when the calendar does not go back so far."""
         if self.always_open:
             return _whole_day(now).open
-        try:
-            session = self.sessions.last_before(now)
-            if session.close > now:
-                session = self.sessions.last_before(session.open - timedelta(microseconds=1))
-        except LookupError:
-            return None
-        return session.close
+        # Each position of an answer asks this of the same instant.
+        if self._closed[0] != now:
+            self._closed = now, self._find_last_close(now)
+        return self._closed[1]
 
     def trading_day(self, now: datetime) -> TradingDay:
         """Return the trading day of stocks that `now` belongs to, all its parts told; between two days, the next."""
@@ -156,6 +158,15 @@ class Hours:
         """Return the real sessions of these days, both included."""
         return self.sessions.between(first, last)
 
+    def _find_last_close(self, now: datetime) -> datetime | None:
+        try:
+            session = self.sessions.last_before(now)
+            if session.close > now:
+                session = self.sessions.last_before(session.open - timedelta(microseconds=1))
+        except LookupError:
+            return None
+        return session.close
+
     def _core_at(self, now: datetime) -> Session | None:
         try:
             core = self.trading_day(now).core
@@ -167,10 +178,16 @@ class Hours:
         try:
             last = TradingDay.of(self.sessions.last_before(now))
         except LookupError:  # before the first session
-            return now, TradingDay.of(self.sessions.next_after(now))
+            return now, TradingDay.of(self._following(now))
         if now < last.post.close:
             return last.core.open, last
-        return last.post.close, TradingDay.of(self.sessions.next_after(now))
+        return last.post.close, TradingDay.of(self._following(now))
+
+    def _following(self, now: datetime) -> Session:
+        try:
+            return self.sessions.next_after(now)
+        except LookupError as error:
+            raise CalendarEnded(str(error)) from None
 
 
 def _whole_day(now: datetime) -> Session:

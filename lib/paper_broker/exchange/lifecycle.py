@@ -16,6 +16,7 @@ from lib.paper_broker.exchange.rules import seconds
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from lib.paper_broker.exchange.book import Book
     from lib.paper_broker.exchange.engine import Exchange
@@ -122,7 +123,9 @@ def withdraw(exchange: Exchange, order: Order, at: datetime) -> None:
     first (no source).
     """
     group = members(exchange.book, order)
-    done_at = _canceled_at(exchange, group[0], at)
+    # What was sent between sessions is not with the venue yet.
+    asks = group[0].status is not Status.ACCEPTED
+    done_at = answered_at(exchange, group[0], at, exchange.rules.cancel_latency_s) if asks else at
     if done_at <= at:
         cancel_now(exchange, group, at)
         return
@@ -131,15 +134,17 @@ def withdraw(exchange: Exchange, order: Order, at: datetime) -> None:
             exchange.book.put(replace(member, status=Status.PENDING_CANCEL, cancel_at=done_at, updated_at=at))
 
 
-def _canceled_at(exchange: Exchange, order: Order, at: datetime) -> datetime:
+def answered_at(exchange: Exchange, order: Order, at: datetime, latency_s: Decimal) -> datetime:
+    """Return when the venue has done what it is asked to do with an order that it has.
+
+    Outside the hours in which the order trades nobody answers before they begin again; that a replacement waits for
+    them too has no source.
+    """
     market = exchange.market
     hours = market.hours.of(order.symbol)
     day = market.extended_day(exchange.book.account, order.symbol, at) if order.extended_hours else None
     if hours.at(at) or (day is not None and day.open <= at):
-        return at + seconds(exchange.rules.cancel_latency_s)
-    if order.status is Status.ACCEPTED:
-        return at
-    # Outside its hours nobody answers for what the venue has had since an earlier session.
+        return at + seconds(latency_s)
     return day.open if day is not None else hours.next_after(at).open
 
 
@@ -192,7 +197,8 @@ def _send_exits(book: Book, entry: Order, at: datetime) -> None:
 
 def _end_other_exit(exchange: Exchange, other: Order, done: Order, at: datetime) -> None:
     book, rules = exchange.book, exchange.rules
-    if rules.oco_both_legs_may_fill:
+    # A stop that stays held for ever cannot fill.
+    if rules.oco_both_legs_may_fill and not other.waiting:
         until = at + BOTH_LEGS_FILL_FOR
         book.put(replace(other, status=Status.PENDING_CANCEL, cancel_at=until, updated_at=at))
     elif rules.oco_target_ends_replaced and done.role is Role.STOP_LOSS:

@@ -110,7 +110,8 @@ def _candidates(book: Book, wanted: OrderFilter) -> Iterator[Order]:
 def _live_groups(book: Book) -> list[Order]:
     found: dict[str, Order] = {}
     for order in book.live():
-        for member in book.group(order):
+        # A replacement that is not done yet is no member of the group.
+        for member in (order, *book.group(order)):
             found[member.id] = member
     return sorted(found.values(), key=lambda order: order.seq)
 

@@ -137,12 +137,14 @@ def order_margin(asset: Asset, side: Side, qty: Decimal, price: Decimal, multipl
 def _needs(book: Book, market: Market, multiplier: Decimal, without: Order | None) -> list[tuple[Decimal, Decimal]]:
     """Return of each open order that opens a position the equity it needs, and the cash it spends."""
     largest: dict[str, tuple[Decimal, Decimal]] = {}
+    # Orders may be many, and mostly of few symbols.
+    assets = {symbol: asset_of(book, market, symbol) for symbol in book.live_symbols()}
     for order in book.live():
         if not order.position_intent.endswith("_to_open") or (without is not None and order.id == without.id):
             continue
         place = holdings.place_of(book, order)
-        asset, qty, price = asset_of(book, market, order.symbol), order.remaining, order.reserve_price
-        need = order_margin(asset, order.side, qty, price, multiplier)
+        qty, price = holdings.open_qty(book, order), order.reserve_price
+        need = order_margin(assets[order.symbol], order.side, qty, price, multiplier)
         spent = qty * price if order.side is Side.BUY else ZERO
         largest[place] = max(largest.get(place, (ZERO, ZERO)), (need, spent))
     return list(largest.values())

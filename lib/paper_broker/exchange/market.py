@@ -156,11 +156,6 @@ class Market:
         # At the very instant of the close the first price after it may stand already.
         return self.feed.price(symbol, close - INSTANT) if symbol in self.symbols else None
 
-    def lastday_price(self, symbol: str, at: datetime) -> Decimal | None:
-        """Return the price of the asset's latest close, of a coin at midnight UTC; None when there was none."""
-        close = self.hours.of(symbol).last_close(at)
-        return self.close_price(symbol, close) if close else None
-
     def steps(
         self, account: Account, symbol: str, after: datetime, until: datetime, *, extended: bool = False
     ) -> Iterator[tuple[datetime, Quote]]:

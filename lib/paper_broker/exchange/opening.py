@@ -34,7 +34,7 @@ def make_orders(exchange: Exchange, ticket: Ticket) -> list[Order]:
 def _order(exchange: Exchange, ticket: Ticket) -> Order:
     book, now, market = exchange.book, exchange.now, exchange.market
     order_id, seq = book.next_id("order")
-    quote = market.quote(book.account, ticket.symbol, now)
+    quote = holdings.quote(book, market, ticket.symbol, now)
     begun = life(exchange, ticket)
     order = Order(
         id=order_id,
@@ -61,7 +61,7 @@ def _order(exchange: Exchange, ticket: Ticket) -> Order:
         trail_percent=ticket.trail_percent,
         reserve_price=funds.reserve_price(book, market, ticket, now),
     )
-    price = holdings.last_price(book, market, ticket.symbol, now)
+    price = (quote.bid or quote.ask) if quote else None
     return matching.trail(order, price) if order.kind is Kind.TRAILING_STOP and price else order
 
 

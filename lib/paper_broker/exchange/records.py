@@ -1,7 +1,7 @@
 """What the exchange keeps about orders, executions, other activities, positions and the account.
 
 Records are frozen: a change makes a new one and puts it in the book. Facts of Alpaca that belong to an answer and not
-to a record (which fields, which are strings) are in `render.py`; the text form of records is in `rows.py`.
+to a record (which fields, which are strings) are in `answers/`; the text form of records is in `rows.py`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lib.paper_broker.exchange import admission, funds, levels, lifecycle, margin, matching, opening, wash
+from lib.paper_broker.exchange import admission, funds, holdings, levels, lifecycle, margin, matching, opening, wash
 from lib.paper_broker.exchange.amendment import amend, ticket_of
 from lib.paper_broker.exchange.records import NEVER, ZERO, Kind, OrderClass, Role, Status
 from lib.paper_broker.exchange.refusal import unprocessable
@@ -90,7 +90,7 @@ def _check_status(exchange: Exchange, order: Order) -> None:
 def _check(exchange: Exchange, order: Order, amended: Order) -> None:
     """Put the new order through what a request for it would have met, but for what it keeps of the old one."""
     book, market, rules, now = exchange.book, exchange.market, exchange.rules, exchange.now
-    quote = market.quote(book.account, order.symbol, now)
+    quote = holdings.quote(book, market, order.symbol, now)
     asset = margin.asset_of(book, market, order.symbol)
     ticket = ticket_of(amended, amended.qty, book.orders(order.leg_ids))
     if order.order_class is OrderClass.SIMPLE:
@@ -151,11 +151,9 @@ def _heir(exchange: Exchange, order: Order, amended: Order, client_order_id: str
 
 
 def _done_at(exchange: Exchange, order: Order) -> datetime:
-    """Return when the venue has done a replacement; outside its hours it answers at the next opening (no source)."""
-    hours, now = exchange.market.hours.of(order.symbol), exchange.now
-    if order.waiting or hours.at(now) or (order.extended_hours and hours.extended_at(now)):
-        return now + seconds(exchange.rules.replace_latency_s)
-    return hours.next_after(now).open
+    """Return when a replacement is done; that of a leg that waits for its entry is the broker's own affair."""
+    now, latency_s = exchange.now, exchange.rules.replace_latency_s
+    return now + seconds(latency_s) if order.waiting else lifecycle.answered_at(exchange, order, now, latency_s)
 
 
 def _take_over(exchange: Exchange, old: Order, heir: Order, at: datetime) -> None:
@@ -187,7 +185,8 @@ def _take_over(exchange: Exchange, old: Order, heir: Order, at: datetime) -> Non
     parent = book.order(heir.parent_id) if heir.parent_id else None
     if parent is not None:
         legs = tuple(heir.id if leg_id == old.id else leg_id for leg_id in parent.leg_ids)
-        book.put(replace(parent, leg_ids=legs))
+        # A list that lags shows the legs it had.
+        book.put(replace(parent, leg_ids=legs, updated_at=at))
 
 
 def _is_held(book: Book, old: Order) -> bool:

@@ -85,7 +85,8 @@ class Rules:
     regulatory_fees: bool = False
     """Whether SEC, TAF and CAT fees of stocks are charged.
 
-    Alpaca's docs say that paper does not; rows of a paper account of September 2026 have all three.
+    Alpaca's docs say that paper does not, so by default they are not, and cash is what fills say; rows of a paper
+    account of September 2026 have all three, so the profile alpaca-paper charges them.
     """
     corporate_actions: bool = True
     """Whether splits, new names, mergers and removals change positions; a report of old says that paper ignored splits.

@@ -120,8 +120,21 @@ class Tape:
         return list(islice(self.bars(DAY_BARS, BEGINNING, self.now, newest_first=True), 2))
 
     def day_so_far(self, day: date) -> Bar | None:
-        """Return the bar of one day, None of a stock's without a trade."""
-        return next(iter(self._bars_within(2 * DAY, day)), None)
+        """Return the bar of one day, None of a stock's without a trade in the regular session.
+
+        As Alpaca's, it has the volume of the extended hours, and not their prices: those trades are of the condition
+        Form T (forum 8996); in a user's bars of 2023-03-06 (forum 11966) the low of the day is above the pre-market's.
+        """
+        start, end = self._midnight(day), self._midnight(day + DAY)
+        hours = self._market.hours.of(self._symbol)
+        if hours.always_open:
+            return next(iter(self._bars_within(2 * DAY, day)), None)
+        session = hours.on(day)
+        if session is None:
+            return None
+        until = min(session.close - INSTANT, self.now)
+        prices = [price for _, price in self._market.feed.steps(self._symbol, session.open - INSTANT, until)]
+        return self._bar(start, min(end, self.now + INSTANT), prices) if prices else None
 
     def _steps(self, first: datetime, last: datetime, *, newest_first: bool) -> Iterator[tuple[datetime, Decimal]]:
         for day, following in self._periods(DAY_BARS, first, last, newest_first=newest_first):

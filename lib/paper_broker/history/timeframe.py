@@ -33,7 +33,7 @@ COUNTS: dict[Unit, frozenset[int]] = {
     Unit.MONTH: frozenset({1, 2, 3, 4, 6, 12}),
 }
 SHORT = {"T": Unit.MINUTE, "H": Unit.HOUR, "D": Unit.DAY, "W": Unit.WEEK, "M": Unit.MONTH}
-SPELLED = re.compile(r"([1-9][0-9]?)(Min|Hour|Day|Week|Month|T|H|D|W|M)")
+SPELLED = r"([1-9][0-9]?)(Min|Hour|Day|Week|Month|T|H|D|W|M)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ DAY_BARS = Timeframe(1, Unit.DAY)
 
 def read_timeframe(text: str) -> Timeframe | None:
     """Read `5Min`, `1H`, `3Month`; None of what is no timeframe of Alpaca's."""
-    found = SPELLED.fullmatch(text)
+    found = re.fullmatch(SPELLED, text)
     if found is None:
         return None
     count, name = int(found[1]), found[2]

@@ -23,10 +23,11 @@ LATEST_FEEDS = frozenset({"sip", "iex", "delayed_sip", "otc", "boats", "overnigh
 HISTORICAL_FEEDS = frozenset({"sip", "iex", "otc", "boats"})
 ADJUSTMENTS = frozenset({"raw", "split", "dividend", "spin-off", "all"})
 LOCATIONS = frozenset({"us", "us-1", "us-2", "eu-1", "bs-1"})
-STOCK_SYMBOL = re.compile(r"[A-Z]+(\.[A-Z]+)*")
-COIN_SYMBOL = re.compile(r"[A-Z]+/[A-Z]+")
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# Compiled when first used: most processes ask for no more than latest prices.
+STOCK_SYMBOL = r"[A-Z]+(\.[A-Z]+)*"
+COIN_SYMBOL = r"[A-Z]+/[A-Z]+"
+RFC_3339 = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+DATE = r"\d{4}-\d\d-\d\d"
 LIMIT, LIMIT_MAX = 1000, 10_000
 RECENT = timedelta(minutes=15)
 """What is younger, users without a subscription may not see of the SIP; measured, a span that ends then is let in."""
@@ -61,7 +62,7 @@ def stocks(call: Call) -> list[str]:
     """Read the symbols of stocks, in order."""
     named = [call.names["symbol"]] if "symbol" in call.names else _symbols(call)
     for name in named:
-        if not STOCK_SYMBOL.fullmatch(name) and ("/" in name or name not in call.exchange.market.symbols):
+        if not re.fullmatch(STOCK_SYMBOL, name) and ("/" in name or name not in call.exchange.market.symbols):
             raise wrong(f"invalid symbol: {name}")
     return named
 
@@ -72,7 +73,7 @@ def coins(call: Call) -> list[str]:
         raise wrong(f"invalid location: {call.names['loc']}")
     named = _symbols(call)
     for name in named:
-        if not COIN_SYMBOL.fullmatch(name) and ("/" not in name or name not in call.exchange.market.symbols):
+        if not re.fullmatch(COIN_SYMBOL, name) and ("/" not in name or name not in call.exchange.market.symbols):
             raise wrong(f"invalid symbol: {name} does not match ^[A-Z]+/[A-Z]+$")
     return named
 
@@ -188,10 +189,10 @@ def _instant(call: Call, name: str, zone: tzinfo, *, at_end: bool) -> datetime |
     if text is None:
         return None
     try:
-        if DATE.fullmatch(text):
+        if re.fullmatch(DATE, text):
             day = date.fromisoformat(text)
             return midnight(day + DAY, zone) - INSTANT if at_end else midnight(day, zone)
-        if RFC_3339.fullmatch(text):
+        if re.fullmatch(RFC_3339, text):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         pass

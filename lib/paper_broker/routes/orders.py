@@ -81,8 +81,9 @@ def cancel_all(call: Call) -> Response:
         if order.status not in listing.OPEN:
             continue
         try:
-            # One of a group takes the others with it; canceling those again says yes too.
-            call.exchange.cancel(book.order(order.id) or order)
+            # One of a group takes the others with it, at once or later.
+            if book.order(order.id) is order:
+                call.exchange.cancel(order)
         except Refusal as refusal:
             body = {"code": refusal.code, "message": refusal.message}
             results.append({"id": order.id, "status": refusal.status, "body": body})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lib.paper_broker.answers import account as render_account
@@ -72,4 +73,6 @@ def _cancel_all(exchange: Exchange) -> None:
         # One of a group takes the others with it.
         now = exchange.book.order(order.id) or order
         if now.status in listing.OPEN and now.cancel_at is None:
-            exchange.cancel(now)
+            # What cannot be canceled yet, as it is being replaced, goes on; its shares are then not free to be closed.
+            with suppress(Refusal):
+                exchange.cancel(now)
