@@ -1,8 +1,8 @@
 """Book what happened at the broker, protect every owned share, close what has ended; every five minutes.
 
-Reads:  order_execution, trade_journal, fill, position_tracking; the broker's orders, fills, positions
+Reads:  order_execution, trade_journal, fill, position_tracking, control; the broker's orders, fills, positions
 Writes: order_execution, fill, trade_journal, position_tracking; stops, targets, cancels
-Rules:  lib/planning/booking.py, cover.py
+Rules:  lib/planning/booking.py, cover.py, halts.py
 Next:   position_monitor.py
 """
 

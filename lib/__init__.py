@@ -7,10 +7,11 @@ stages use planning, planning uses domain; adapters are named in bootstrap.py al
 domain/         nouns, standard library only
                 records.py rows; facts.py what the broker says; actions.py what a plan may ask for; results.py
                 states.py states and transitions; money.py; ids.py; bodies.py orders on the wire; hours.py; limits.py
+                story.py one trade with all that was written about it
 planning/       rules, pure
-                monitors.py entries.py the stages' plans; booking.py sync.py books.py outcomes.py what happened;
-                cover.py protection; checks.py decisions.py sizing.py before an order; reconcile.py valuation.py
-                context.py what every plan is given
+                monitors.py entries.py the stages' plans; booking.py sync.py books.py outcomes.py costs.py
+                what happened; cover.py protection; checks.py decisions.py sizing.py before an order;
+                reconcile.py valuation.py; halts.py what is stopped; context.py what every plan is given
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py
@@ -36,11 +37,13 @@ paper_broker/   another program: a local Alpaca
 simulation/     world.py the only thing that drives stages in simulated time; faults.py lifecycles.py evidence.py
                 replaying.py a World with a table of decisions; story.py replay_arguments.py what to replay
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py
-views/          pages, pure: journal.py decisions.py replay.py; pages.py all of them
-render/         text.py as_json.py result.py progress.py
+                stops on their way in: control_arguments.py control_desk.py
+views/          pages, pure: journal.py decisions.py control.py replay.py; status.py and its advice.py;
+                explain.py and its happenings.py; pages.py all of them
+render/         as_json.py result.py progress.py; text.py with table.py control.py status.py explain.py
 
 And by themselves:
 lib/            runner.py passes.py gather.py apply.py market.py tools.py bootstrap.py config.py errors.py logs.py
-                due.py clock.py sessions.py crontab.py
-                commands: __main__.py decide.py replay.py
+                due.py clock.py sessions.py crontab.py; standing.py what status reads
+                commands: __main__.py decide.py control.py status.py explain.py replay.py
 """

@@ -4,6 +4,9 @@ COMMANDS = """python order_executor.py       approved decisions into entry order
 python order_monitor.py        book fills, protect every share, close what has ended
 python position_monitor.py     value positions, explain differences to the broker's
 python -m lib.decide           write, approve, list and import decisions
+python -m lib.control          halt, reduce, freeze, resume; list what is stopped; pin an account
+python -m lib.status           show accounts, open trades with cover, last passes, what needs attention
+python -m lib.explain TRADE    tell the whole story of a trade
 python -m lib.replay           run everything over recorded prices, in simulated time
 python -m lib.paper_broker     serve the built-in broker over HTTP
 python -m lib.store            make or migrate the database

@@ -15,7 +15,7 @@ from lib.domain.money import D
 from lib.domain.results import Applied
 from lib.domain.states import ControlState
 from lib.errors import BrokerUnavailable, StaleRow
-from lib.planning.checks import blocking_control
+from lib.planning.halts import in_force, in_words
 from lib.planning.outcomes import RowAt, outcome_changes
 from lib.tools import Tools
 
@@ -75,9 +75,9 @@ def _submit(action: Submit, tools: Tools, account: str, run_id: str, planned_at:
 
 
 def _cancel(action: Cancel, tools: Tools, account: str, run_id: str) -> Applied:
-    frozen = _frozen(tools, account)
-    if frozen is not None:
-        return Applied(action=action, outcome="blocked", detail=frozen)
+    blocked = _blocked(action, tools, account)
+    if blocked is not None:
+        return Applied(action=action, outcome="blocked", detail=blocked)
     order = action.order
     asked = Update(
         table="order_execution",
@@ -85,7 +85,7 @@ def _cancel(action: Cancel, tools: Tools, account: str, run_id: str) -> Applied:
         version=order.version,
         values={"cancel_requested_at": tools.clock.now()},
     )
-    tools.store.write((asked,), run_id=run_id, at=tools.clock.now())
+    tools.store.write((asked, *action.intent), run_id=run_id, at=tools.clock.now())
     if order.alpaca_order_id is None:
         return Applied(action=action, outcome="dropped", detail="the broker's id of the order is not known yet")
     return _applied(action, tools.broker.cancel(order.alpaca_order_id))
@@ -99,22 +99,16 @@ def _applied(action: Action, outcome: Outcome) -> Applied:
     return Applied(action=action, outcome="unknown", detail=outcome.message)
 
 
-def _frozen(tools: Tools, account: str) -> str | None:
-    frozen = [c for c in tools.store.controls(account) if c.state == ControlState.FROZEN]
-    return f"{frozen[0].scope} is FROZEN: {frozen[0].reason}" if frozen else None
+def _blocked(action: Submit | Cancel, tools: Tools, account: str) -> str | None:
+    """Ask again, right before a request, what may have changed since the plan.
 
-
-def _blocked(action: Submit, tools: Tools, account: str) -> str | None:
-    """Ask again, right before an order, what may have changed since the plan."""
-    frozen = _frozen(tools, account)
-    if frozen is not None:
-        return frozen
-    if not action.increases_exposure:
+    FROZEN stops every request in its scope, any other control those that add exposure.
+    """
+    control = in_force(tools.controls(account), action.symbol)
+    if control is None:
         return None
-    if tools.halt_file.exists():
-        return f"the file {tools.halt_file} stops new exposure"
-    control = blocking_control(tools.store.controls(account), action.symbol)
-    return f"{control.scope} is {control.state}: {control.reason}" if control is not None else None
+    adds = isinstance(action, Submit) and action.increases_exposure
+    return in_words(control) if adds or control.state == ControlState.FROZEN else None
 
 
 def _no_longer_free(action: Submit, tools: Tools, planned_at: datetime) -> str | None:

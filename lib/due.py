@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STAGES = ("order_executor", "order_monitor", "position_monitor")
 VERSION = 1
 AHEAD = 30  # sessions listed beyond the one that opened last; after that many the file no longer counts
+LATE = timedelta(minutes=10)  # two ticks: the first may find another pass at work, or cron busy
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 TICK = timedelta(minutes=5)
@@ -53,6 +54,30 @@ def is_due(stage: str, now: datetime, state: Mapping[str, Any] | None) -> bool:
         return _wanted(stage, now, state)
     except (AttributeError, KeyError, TypeError, ValueError):  # a file of the right version and another shape
         return True
+
+
+def missed_since(
+    stage: str,
+    now: datetime,
+    sessions: Iterable[Session],
+    *,
+    last: datetime,
+    clean: datetime | None,
+    unfinished: bool,
+) -> datetime | None:
+    """Return the tick at which a pass of one account should have begun and none has until now, None if none is missed.
+
+    `last` is when its newest pass began, however that ended; `clean` when the newest clean one did. `sessions` are
+    those around `last`: the first tick that was missed is never far from it. A pass is missed once it is LATE.
+    """
+    recorded = {"started_at": clean.isoformat() if clean else None, "unfinished": unfinished}
+    state = _state(sessions, {"": {stage: recorded}}, round_the_clock=False)
+    tick = last.replace(minute=last.minute - last.minute % 5, second=0, microsecond=0) + TICK
+    while tick <= now - LATE:
+        if is_due(stage, tick, state):
+            return tick
+        tick += TICK
+    return None
 
 
 def state_dir(environ: Mapping[str, str], repository: str = REPOSITORY) -> str:
@@ -100,19 +125,20 @@ def write(
         kept = before.get("started_at") if isinstance(before, dict) else None
         stages[stage] = {"started_at": started_at.isoformat() if started_at else kept, "unfinished": unfinished}
         accounts[account] = stages
-        _replace(
-            os.path.join(directory, "due.json"),
-            {
-                "version": VERSION,
-                "sessions": [
-                    {"date": each.date.isoformat(), "open": each.open.isoformat(), "close": each.close.isoformat()}
-                    for each in sessions
-                ],
-                "round_the_clock": round_the_clock,
-                "accounts": accounts,
-            },
-            durable=durable,
-        )
+        fresh = _state(sessions, accounts, round_the_clock=round_the_clock)
+        _replace(os.path.join(directory, "due.json"), fresh, durable=durable)
+
+
+def _state(sessions: Iterable[Session], accounts: Mapping[str, Any], *, round_the_clock: bool) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "sessions": [
+            {"date": each.date.isoformat(), "open": each.open.isoformat(), "close": each.close.isoformat()}
+            for each in sessions
+        ],
+        "round_the_clock": round_the_clock,
+        "accounts": accounts,
+    }
 
 
 def _wanted(stage: str, now: datetime, state: Mapping[str, Any]) -> bool:

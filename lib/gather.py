@@ -7,7 +7,7 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -100,9 +100,19 @@ def _targeted(broker: Broker, rows: Rows, live: Iterable[BrokerOrder]) -> dict[s
         if order.alpaca_order_id is None or over or order.alpaca_order_id in shown:
             continue
         parent = by_row.get(order.parent_id) if order.parent_id is not None else None
-        missing.add((parent.alpaca_order_id if parent is not None else None) or order.alpaca_order_id)
+        missing.add(_read_with(parent, shown) or order.alpaca_order_id)
     reads = {broker_order_id: broker.order(broker_order_id) for broker_order_id in sorted(missing)}
     return {broker_order_id: order for broker_order_id, order in reads.items() if order is not None}
+
+
+def _read_with(parent: Order | None, shown: Collection[str]) -> str | None:
+    """Return the broker's id of the parent whose read shows a leg too.
+
+    None where it would not: an edit in the app puts another order in the place of the leg, or of the parent.
+    """
+    if parent is None or parent.order_status in ENDED or parent.alpaca_order_id in shown:
+        return None
+    return parent.alpaca_order_id
 
 
 def _booked(rows: Rows) -> dict[int, Decimal]:

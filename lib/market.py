@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from lib import due, sessions
 from lib.clock import new_york
@@ -57,20 +58,24 @@ def _table(first: date, last: date) -> tuple[Session, ...]:
 
 def _cached(tools: Tools, now: datetime) -> tuple[Session, ...] | None:
     """Return the calendar as the last pass left it, unless a session has opened since."""
-    state = due.read(tools.state_dir)
+    listed = known_sessions(tools.state_dir)
+    fresh = len(listed) > 1 and listed[0].open <= now < listed[1].open
+    return listed if fresh else None
+
+
+def known_sessions(state_dir: Path) -> tuple[Session, ...]:
+    """Return the calendar as the last pass left it for the gate; nothing where that cannot be read."""
     try:
-        listed = tuple(
+        return tuple(
             Session(
                 date.fromisoformat(each["date"]),
                 datetime.fromisoformat(each["open"]),
                 datetime.fromisoformat(each["close"]),
             )
-            for each in (state or {})["sessions"]
+            for each in (due.read(state_dir) or {})["sessions"]
         )
     except (KeyError, TypeError, ValueError):
-        return None
-    fresh = len(listed) > 1 and listed[0].open <= now < listed[1].open
-    return listed if fresh else None
+        return ()
 
 
 def _every_day(now: datetime) -> tuple[Session, ...]:

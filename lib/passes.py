@@ -12,9 +12,8 @@ from lib.apply import apply
 from lib.domain.actions import Plan, Submit, Update
 from lib.domain.facts import AccountFacts
 from lib.domain.hours import in_entry_window
-from lib.domain.records import Control, Rows, StageRun
+from lib.domain.records import Rows, StageRun
 from lib.domain.results import PassResult
-from lib.domain.states import ControlState
 from lib.errors import PipelineError, WrongAccount
 from lib.logs import Log
 from lib.market import Market, market
@@ -22,7 +21,7 @@ from lib.planning.context import Context
 from lib.planning.decisions import as_stamped
 from lib.planning.entries import is_unfinished
 from lib.stages import order_executor, order_monitor, position_monitor
-from lib.tools import Tools
+from lib.tools import Tools, with_halt_file
 
 ROUNDS_MAX = 5
 WAITS_S = (0.5, 1, 2, 4, 4)
@@ -119,7 +118,7 @@ def _open(result: PassResult, tools: Tools, started: datetime, *, pin: bool) -> 
 def _look_without_hold(running: _Pass, result: PassResult) -> None:
     """Plan one round and keep the plan for its reader."""
     tools, context = running.tools, running.context()
-    rows = as_stamped(with_halt_file(tools, tools.store.rows(running.account)), context.now)
+    rows = as_stamped(_read(running), context.now)
     plan = LOOKS[running.stage](rows, tools, context)
     result.planned, result.problems, result.notes, result.rounds = plan, plan.problems, plan.notes, 1
 
@@ -141,19 +140,10 @@ def _check_account(facts: AccountFacts, tools: Tools, account: str, run_id: str,
         tools.store.write((change,), run_id=run_id, at=tools.clock.now())
 
 
-def with_halt_file(tools: Tools, rows: Rows) -> Rows:
-    """Return the rows with the HALT file, if it is there, as one more control row."""
-    if not tools.halt_file.exists():
-        return rows
-    halt = Control(
-        id=0,
-        account=rows.account.account,
-        version=0,
-        scope="all",
-        state=ControlState.HALTED,
-        reason=f"the file {tools.halt_file} is there",
-    )
-    return replace(rows, controls=(*rows.controls, halt))
+def _read(running: _Pass) -> Rows:
+    """Read the rows of a round, the HALT file among the controls."""
+    rows = running.tools.store.rows(running.account)
+    return replace(rows, controls=with_halt_file(rows.controls, running.tools.state_dir, running.account))
 
 
 def _rounds(running: _Pass, result: PassResult) -> None:
@@ -161,7 +151,7 @@ def _rounds(running: _Pass, result: PassResult) -> None:
     tools, clock = running.tools, running.tools.clock
     look, deadline = LOOKS[running.stage], running.started + DEADLINE
     for n in range(ROUNDS_MAX + 1):
-        rows, context = with_halt_file(tools, tools.store.rows(running.account)), running.context()
+        rows, context = _read(running), running.context()
         plan = look(rows, tools, context)
         result.problems, result.notes, result.rounds = plan.problems, plan.notes, n + 1
         if not plan.actions or n == ROUNDS_MAX or clock.now() > deadline:
@@ -233,7 +223,7 @@ def _close(running: _Pass, result: PassResult) -> None:
 
 
 def _record(result: PassResult, tools: Tools, started: datetime, *, complete: bool) -> None:
-    said = [problem.message for problem in result.problems] + list(result.notes)
+    said = [f"{problem.code}: {problem.message}" for problem in result.problems] + list(result.notes)
     tools.store.record_run(
         StageRun(
             id=0,

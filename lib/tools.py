@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib.broker.port import Broker
 from lib.clock import Clock
+from lib.domain.records import Control
+from lib.domain.states import ControlState
 from lib.store.port import Store
 
 
@@ -21,7 +24,23 @@ class Tools:
     always_open: bool = False
     durable: bool = True  # a simulation has no power cut to fear, and many passes to make
 
-    @property
-    def halt_file(self) -> Path:
-        """Where a person stops new exposure with nothing but a shell: `touch STATE_DIR/HALT`."""
-        return self.state_dir / "HALT"
+    def controls(self, account: str) -> tuple[Control, ...]:
+        """Read what is in force now."""
+        return with_halt_file(self.store.controls(account), self.state_dir, account)
+
+
+def halt_file(state_dir: Path) -> Path:
+    """Say where a person halts everything with nothing but a shell: `touch STATE_DIR/HALT`."""
+    return state_dir / "HALT"
+
+
+def with_halt_file(controls: Sequence[Control], state_dir: Path, account: str) -> tuple[Control, ...]:
+    """Return the controls with the HALT file, if it is there, as one more row: the only place that looks for it."""
+    file = halt_file(state_dir)
+    if not file.exists():
+        return tuple(controls)
+    reason = f"the file {file} is there"
+    return (
+        *controls,
+        Control(id=0, account=account, version=0, scope="all", state=ControlState.HALTED, reason=reason),
+    )

@@ -258,10 +258,16 @@ def book(*orders, trade, fills=(), changes=(), position=None):
 
 
 def bought(**changes):
-    """Return a trade that owns its ten shares, with the entry order and fill that say so."""
+    """Return a trade that owns its ten shares and has been covered, with the entry order and fill that say so."""
     when = fill().transaction_time
-    owned = {"status": "POSITION", "actual_qty": D("10"), "actual_entry": D("150"), "entry_time": when}
     entry = order(order_status="filled", filled_qty=D("10"), ended_at=OPEN + 18 * MINUTE)
+    owned = {"status": "POSITION", "actual_qty": D("10"), "actual_entry": D("150"), "entry_time": when}
+    owned |= {
+        "entry_submitted_at": entry.submitted_at,
+        "entry_acknowledged_at": entry.acknowledged_at,
+        "entry_filled_at": when,
+        "protected_at": OPEN + 20 * MINUTE,
+    }
     return trade(**(owned | changes)), entry, fill()
 
 

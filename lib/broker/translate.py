@@ -106,6 +106,7 @@ def position(answer: object) -> BrokerPosition:
         qty=abs(qty) * sign,
         qty_available=abs(row.number("qty_available")) * sign,
         avg_entry_price=row.rounded_or_none("avg_entry_price"),
+        asset_class=row.text_or("asset_class", "us_equity"),
     )
 
 

@@ -81,11 +81,12 @@ class Submit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Ask the broker to cancel one order; the next look tells whether it did."""
+    """Ask the broker to cancel one order; the next look tells whether it did. `intent` is stored with the request."""
 
     order: Order
     why: str
     symbol: str
+    intent: tuple[RowChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

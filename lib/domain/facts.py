@@ -59,6 +59,7 @@ class BrokerPosition:
     qty: Decimal
     qty_available: Decimal
     avg_entry_price: Decimal | None = None
+    asset_class: str = "us_equity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,20 @@ class Trade:
     net_pnl: Decimal | None = None
     wanted: str | None = None
     note: str | None = None
+    decided_at: datetime | None = None  # its approval was first seen
+    entry_submitted_at: datetime | None = None
+    entry_acknowledged_at: datetime | None = None
+    entry_filled_at: datetime | None = None  # last fill so far; `entry_time` is the first
+    protected_at: datetime | None = None  # all owned shares were covered for the first time
+    arrival_bid: Decimal | None = None  # the quote that was seen when the entry was sent
+    arrival_ask: Decimal | None = None
+    arrival_quote_time: datetime | None = None
+    entry_slippage: Decimal | None = None  # money; like all slippage a cost where positive
+    entry_slippage_bps: Decimal | None = None
+    exit_reference: Decimal | None = None  # average of the levels that the exits were to get
+    exit_slippage: Decimal | None = None
+    exit_slippage_bps: Decimal | None = None
+    slippage: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

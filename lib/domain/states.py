@@ -68,7 +68,7 @@ class ControlState(StrEnum):
 
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"  # nothing that can increase a position; resting entries stay
-    HALTED = "HALTED"  # the same: what the system itself writes when something is wrong
+    HALTED = "HALTED"  # the same, and resting entries are cancelled; what the system itself writes
     FROZEN = "FROZEN"  # no request that changes anything
 
 

@@ -1,8 +1,11 @@
-"""Decisions on their way in: read from a command line or a CSV file, judged, written, approved.
+"""Decisions and stops on their way in: read from a command line or a CSV file, judged, written.
 
 csv_file.py   the CSV of decisions, for `decide import` and for replay
 preview.py    what the final checks say of a decision before it is approved
 desk.py       add, approve, list, import: what each verb does, as pages
 schedule.py   when order_executor takes what was approved
 arguments.py  the command line of `python -m lib.decide`
+
+control_desk.py       halt, reduce, freeze, resume, list, pin: what each verb does, as a page
+control_arguments.py  the command line of `python -m lib.control`
 """

@@ -26,20 +26,27 @@ def one_entry_a_decision(evidence: Evidence) -> Iterator[str]:
 
 
 def no_short(evidence: Evidence) -> Iterator[str]:
-    """I3: nothing is short, and live sells never exceed what is held (an OCO counts once)."""
+    """I3: no sale of ours opened a short, and our live sells never exceed what is held (an OCO counts once).
+
+    What the user sells short in the app is the user's.
+    """
+    mine = {member.id for order in ours(evidence) for member in (order, *order.legs)}
+    owned: dict[str, Decimal] = {}
+    for fill in evidence.ledger.fills:
+        owned[fill.symbol] = owned.get(fill.symbol, ZERO) + (fill.qty if fill.side == "buy" else -fill.qty)
+        if fill.side == "sell" and fill.order_id in mine and owned[fill.symbol] < 0:
+            yield f"{fill.symbol}: a sale of ours left it short {-owned[fill.symbol]}"
     selling: dict[str, Decimal] = {}
-    for order in evidence.ledger.orders:
+    for order in ours(evidence):
         family = [o for o in (order, *order.legs) if o.status not in ENDED]
         if order.side == "sell" and family:
             rest = max((o.qty or ZERO) - o.filled_qty for o in family)
             selling[order.symbol] = selling.get(order.symbol, ZERO) + rest
-    for symbol in {*selling, *evidence.ledger.positions}:
+    for symbol, qty in selling.items():
         position = evidence.ledger.positions.get(symbol)
         held = position.qty if position is not None else ZERO
-        if held < 0:
-            yield f"{symbol} is short {-held}"
-        if selling.get(symbol, ZERO) > max(held, ZERO):
-            yield f"{symbol}: live sells of {selling[symbol]} against {held} held"
+        if qty > max(held, ZERO):
+            yield f"{symbol}: live sells of {qty} against {held} held"
 
 
 def no_trade_too_big(evidence: Evidence) -> Iterator[str]:
@@ -116,7 +123,7 @@ def entries_in_window(evidence: Evidence) -> Iterator[str]:
 
 
 def times_in_order(evidence: Evidence) -> Iterator[str]:
-    """I19: an order is created, then filled; a trade is ordered, entered, closed."""
+    """I19: an order is created, then filled; a trade is decided, sent, acknowledged; ordered, entered, closed."""
     for order in evidence.books.orders:
         if order.filled_at is not None and order.filled_at < order.created_at:
             yield f"{order.client_order_id} was filled before it was created"
@@ -124,6 +131,10 @@ def times_in_order(evidence: Evidence) -> Iterator[str]:
         times = [t for t in (trade.created_at, trade.entry_time, trade.exit_time) if t is not None]
         if times != sorted(times):
             yield f"trade {trade.id}: created, entered and closed out of order"
+        steps = (trade.decided_at, trade.entry_submitted_at, trade.entry_acknowledged_at, trade.protected_at)
+        times = [t for t in steps if t is not None]
+        if times != sorted(times):
+            yield f"trade {trade.id}: decided, sent, acknowledged and protected out of order"
 
 
 def ours(evidence: Evidence) -> Iterable[BrokerOrder]:

@@ -16,10 +16,12 @@ from lib.domain.actions import Delete, Insert, RowChange, Update, Write
 from lib.domain.facts import FillActivity, Problem, Snapshot
 from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, average_price, notional, text
-from lib.domain.records import Fill, Order, Rows
+from lib.domain.records import Fill, Order, Rows, Trade
 from lib.domain.states import (
     EXIT_REASON_OF_ROLE,
+    FILLED,
     PENDING,
+    REPLACED,
     UNSENT,
     ControlState,
     ExitReason,
@@ -33,11 +35,14 @@ from lib.planning.books import (
     covered_qty,
     entries,
     exits,
+    fills_of,
     is_live,
     is_settled,
     live,
     owned_qty,
 )
+from lib.planning.costs import cost_values
+from lib.planning.halts import CANCEL_ASKED, is_halted
 from lib.planning.sync import Seen, find, index, new_values, refusal_to_adopt
 
 
@@ -78,10 +83,28 @@ def _not_as_written(trade_book: TradeBook) -> list[Problem]:
         wrong["ENTRY_ROW_GONE"] = "its entry order is not in order_execution"
     if trade.status == TradeStatus.CLOSED and owned_qty(trade_book) != 0:
         wrong["CLOSED_WITH_SHARES"] = f"it is CLOSED, but by its fills it owns {text(owned_qty(trade_book))} shares"
+    edited = _edited_outside(trade_book) if trade.status != TradeStatus.CLOSED else None
+    if edited is not None:
+        who = f"{edited.client_order_id} was replaced outside this system"
+        wrong["EDITED_OUTSIDE"] = f"{who}; the new order is not followed: cancel it, and open shares get a stop"
     return [
         Problem(code=code, message=f"trade {trade.id} {trade.symbol}: {message}", symbol=trade.symbol)
         for code, message in wrong.items()
     ]
+
+
+def _edited_outside(trade_book: TradeBook) -> Order | None:
+    """Return an order that somebody else replaced, while what took its place may still trade.
+
+    Not one whose pair has filled: in older reports the target of a stop that filled ends `replaced` too.
+    """
+    bare = covered_qty(trade_book.orders) < owned_qty(trade_book)
+    for order in trade_book.orders:
+        pair = tuple(o for o in trade_book.orders if order.id == o.parent_id or order.parent_id == o.id)
+        open_end = order.order_type == Role.ENTRY or bare or live(pair)
+        if order.order_status == REPLACED and open_end and not any(o.order_status == FILLED for o in pair):
+            return order
+    return None
 
 
 def _sync_orders(trade_book: TradeBook, seen: Seen, now: datetime) -> tuple[TradeBook, list[RowChange], list[Problem]]:
@@ -130,7 +153,7 @@ def _absent(order: Order, trade_book: TradeBook, now: datetime) -> tuple[dict[st
 def _halt(rows: Rows, trade_book: TradeBook, now: datetime) -> list[RowChange]:
     trade = trade_book.trade
     scope = f"symbol:{trade.account}:{trade.symbol}"
-    if any(c.scope == scope and c.state != ControlState.ACTIVE for c in rows.controls):
+    if any(c.scope == scope and is_halted(c) for c in rows.controls):
         return []
     values = {
         "state": ControlState.HALTED,
@@ -172,7 +195,7 @@ def _book_fills(trade_book: TradeBook, activities: Sequence[FillActivity]) -> tu
 def _journal(trade_book: TradeBook, now: datetime) -> list[RowChange]:
     """Derive the journal row and the position row from the trade's orders, fills and quantity changes."""
     trade = trade_book.trade
-    values = _entry_values(trade_book) | _exit_values(trade_book)
+    values = _entry_values(trade_book) | _exit_values(trade_book) | cost_values(trade_book)
     status, note = _status(trade_book, now)
     values["status"] = status
     if note is not None:
@@ -189,7 +212,7 @@ def _journal(trade_book: TradeBook, now: datetime) -> list[RowChange]:
 
 
 def _entry_values(trade_book: TradeBook) -> dict[str, object]:
-    bought = _fills_of(trade_book, Role.ENTRY)
+    bought = fills_of(trade_book, Role.ENTRY)
     if not bought:
         return {}
     pairs = [(f.qty, f.price) for f in bought]
@@ -200,14 +223,9 @@ def _entry_values(trade_book: TradeBook) -> dict[str, object]:
     }
 
 
-def _fills_of(trade_book: TradeBook, *roles: Role) -> list[Fill]:
-    ids = {o.id for o in trade_book.orders if o.order_type in roles}
-    return [f for f in trade_book.fills if f.order_id in ids]
-
-
 def _sales(trade_book: TradeBook) -> list[tuple[Decimal, Decimal]]:
     """List (qty, price) of everything that left the trade: own exits, then what was sold elsewhere."""
-    own = [(f.qty, f.price) for f in _fills_of(trade_book, Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT)]
+    own = [(f.qty, f.price) for f in fills_of(trade_book, Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT)]
     elsewhere = [(-c.delta, c.price) for c in trade_book.changes if c.price is not None and c.delta < 0]
     return own + elsewhere
 
@@ -235,7 +253,7 @@ def _status(trade_book: TradeBook, now: datetime) -> tuple[TradeStatus, str | No
         return TradeStatus.POSITION, _entry_note(trade_book) if entry_ended else None
     if known is TradeStatus.ORDERED:
         if entry_ended:
-            return TradeStatus.CANCELLED, _why_cancelled(entries(trade_book)[-1])
+            return TradeStatus.CANCELLED, _with_reason(_why_cancelled(entries(trade_book)[-1]), trade)
         if _never_arrived(entries(trade_book)[-1], now):
             return TradeStatus.CANCELLED, "never sent: the broker has no such order and the entry window has closed"
     return known, None
@@ -254,7 +272,16 @@ def _entry_note(trade_book: TradeBook) -> str | None:
     bought, planned = _bought(trade_book), trade_book.trade.planned_qty
     if bought >= planned:
         return None
-    return f"bought {text(bought)} of {text(planned)}: the rest of the entry was {entries(trade_book)[-1].order_status}"
+    said = f"bought {text(bought)} of {text(planned)}: the rest of the entry was {entries(trade_book)[-1].order_status}"
+    return _with_reason(said, trade_book.trade)
+
+
+def _with_reason(said: str, trade: Trade) -> str:
+    """Add why the system asked for the entry's end, which the trade's note has kept since the request."""
+    note = trade.note or ""
+    if note.startswith(f"{said}: {CANCEL_ASKED}"):
+        return note
+    return f"{said}: {note}" if note.startswith(CANCEL_ASKED) else said
 
 
 def _why_cancelled(entry: Order) -> str:
@@ -291,7 +318,7 @@ def _unsend(trade_book: TradeBook, now: datetime) -> list[RowChange]:
 
 def _result(trade_book: TradeBook) -> dict[str, object]:
     """Sum the trade's own fills; the reason is that of the last thing that left."""
-    bought = notional((f.qty, f.price) for f in _fills_of(trade_book, Role.ENTRY))
+    bought = notional((f.qty, f.price) for f in fills_of(trade_book, Role.ENTRY))
     gross = notional(_sales(trade_book)) - bought
     ends = sorted(_ends(trade_book), key=lambda end: (end[0], end[2]))
     if not ends:
@@ -329,7 +356,7 @@ def _position(trade_book: TradeBook, status: TradeStatus, now: datetime) -> list
     if status != TradeStatus.POSITION:
         return [] if known is None else [Delete(table="position_tracking", id=known.id, version=known.version)]
     qty = owned_qty(trade_book)
-    price = average_price((f.qty, f.price) for f in _fills_of(trade_book, Role.ENTRY)) or _told_price(trade_book)
+    price = average_price((f.qty, f.price) for f in fills_of(trade_book, Role.ENTRY)) or _told_price(trade_book)
     values: dict[str, object] = {
         "qty": qty,
         "avg_entry_price": price,

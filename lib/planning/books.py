@@ -55,6 +55,12 @@ def was_sent_again(order: Order) -> bool:
     return order.submitted_at is not None and order.submitted_at > order.created_at
 
 
+def fills_of(book: TradeBook, *roles: Role) -> list[Fill]:
+    """Return the trade's booked fills of orders of the given roles."""
+    ids = {o.id for o in book.orders if o.order_type in roles}
+    return [f for f in book.fills if f.order_id in ids]
+
+
 def live(orders: tuple[Order, ...]) -> tuple[Order, ...]:
     """Keep the orders that may still fill."""
     return tuple(o for o in orders if is_live(o))

@@ -15,8 +15,8 @@ from lib.domain.facts import AccountFacts, Asset, BrokerPosition, Quote
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO, is_on_tick, text, tick_size, whole_down
 from lib.domain.records import Control
-from lib.domain.states import ControlState
 from lib.planning.decisions import NewTrade, Refused
+from lib.planning.halts import in_force, in_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,28 +136,15 @@ def symbol_free(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:
 def control(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:
     """Refuse entries while a halt is on, or while the calendars disagree."""
     del qty
-    blocking = blocking_control(world.controls, trade.symbol)
+    blocking = in_force(world.controls, trade.symbol)
     if blocking is not None:
-        reason = f"{blocking.scope} is {blocking.state}: {blocking.reason or 'no reason given'}"
-        return Refused(code="CONTROL", reason=reason, final=False)
+        return Refused(code="CONTROL", reason=in_words(blocking), final=False)
     if world.account.blocked:
         return Refused(code="ACCOUNT", reason="the broker has blocked trading in this account", final=False)
     if not world.calendar_agreed:
         reason = "the broker's calendar and ours name different sessions"
         return Refused(code="CALENDAR", reason=reason, final=False)
     return None
-
-
-def blocking_control(controls: tuple[Control, ...], symbol: str) -> Control | None:
-    """Return the control row that forbids new exposure in `symbol`, if one does."""
-    return next(
-        (
-            c
-            for c in controls
-            if c.state != ControlState.ACTIVE and (not c.scope.startswith("symbol:") or c.scope.endswith(f":{symbol}"))
-        ),
-        None,
-    )
 
 
 def shares(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from lib.domain.actions import Action, Insert, Plan, Ref, Submit, Update, Write
 from lib.domain.bodies import Body, entry_body, freeze, readable
-from lib.domain.facts import Problem, Snapshot
+from lib.domain.facts import Problem, Quote, Snapshot
 from lib.domain.hours import first_window_close, in_entry_window
 from lib.domain.ids import entry_id
 from lib.domain.limits import CONFIRM_MISSING
@@ -257,7 +257,8 @@ def _decide(
         qty = size(trade, world.account, world.buying_power, world.limits)
         refused = refuse(trade, qty, world)
         if refused is None:
-            return _entry(decision, trade, qty, rows, context), world.plus(trade, qty)
+            quote = world.quotes.get(trade.symbol)
+            return _entry(decision, trade, qty, rows, context, quote=quote), world.plus(trade, qty)
     return (None if refused is None else _refusal(decision, refused, context)), world
 
 
@@ -303,7 +304,9 @@ def _note(decision: Decision, values: Mapping[str, object], why: str) -> Write:
     return Write(changes=(change,), why=why, symbol=decision.symbol, answers_decision=True)
 
 
-def _entry(decision: Decision, trade: NewTrade, qty: Decimal, rows: Rows, context: Context) -> Submit:
+def _entry(
+    decision: Decision, trade: NewTrade, qty: Decimal, rows: Rows, context: Context, *, quote: Quote | None
+) -> Submit:
     """Claim a decision: its tick, its journal row and its order row are one transaction, before the order."""
     body = entry_body(entry_id(rows.account.namespace, decision.id), trade.symbol, qty, trade.entry)
     claimed = {
@@ -316,7 +319,11 @@ def _entry(decision: Decision, trade: NewTrade, qty: Decimal, rows: Rows, contex
     return Submit(
         intent=(
             Update(table="analysis_decision", id=decision.id, version=decision.version, values=claimed),
-            Insert(table="trade_journal", values=_journal_row(account, trade, qty, context.now), ref="trade"),
+            Insert(
+                table="trade_journal",
+                values=_journal_row(account, trade, qty, context.now) | _as_decided(decision, quote),
+                ref="trade",
+            ),
             Insert(
                 table="order_execution",
                 values=_order_row(account, trade, qty, body, context),
@@ -346,6 +353,14 @@ def _journal_row(account: str, trade: NewTrade, qty: Decimal, now: datetime) -> 
         "planned_qty": qty,
         "created_at": now,
     }
+
+
+def _as_decided(decision: Decision, quote: Quote | None) -> dict[str, object]:
+    """Keep what the cost of a trade is measured from: nobody can tell later which quote its order was sent into."""
+    values: dict[str, object] = {"decided_at": decision.approved_seen_at}
+    if quote is not None:
+        values |= {"arrival_bid": quote.bid, "arrival_ask": quote.ask, "arrival_quote_time": quote.at}
+    return values
 
 
 def _order_row(account: str, trade: NewTrade, qty: Decimal, body: Body, context: Context) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lib.domain.actions import Action, LookAgain, Plan
+from lib.domain.actions import Action, Cancel, LookAgain, Plan
 from lib.domain.facts import FillActivity, Problem, Snapshot
 from lib.domain.records import Rows
 from lib.planning.booking import book
@@ -12,6 +12,7 @@ from lib.planning.books import books, is_settled
 from lib.planning.context import Context
 from lib.planning.cover import plan_cover
 from lib.planning.decisions import stamp_approvals
+from lib.planning.halts import cancel_halted_entries
 from lib.planning.reconcile import plan_reconciliation
 from lib.planning.valuation import plan_values
 
@@ -28,8 +29,11 @@ def plan_order_monitor(rows: Rows, snapshot: Snapshot, context: Context) -> Plan
         if not is_settled(trade_book):
             why = f"trade {trade_book.trade.id}: the broker's ledger lags its orders"
             actions.append(LookAgain(why=why, symbol=trade_book.trade.symbol))
+        halt = cancel_halted_entries(trade_book, rows.controls, context)
+        asked = {action.order.id for action in halt if isinstance(action, Cancel)}
         step, wrong = plan_cover(trade_book, snapshot, context, rows.account.namespace)
-        actions.extend(step)
+        actions.extend(a for a in step if not (isinstance(a, Cancel) and a.order.id in asked))
+        actions.extend(halt)
         problems.extend(wrong)
     return Plan(actions=tuple(actions), problems=tuple(problems))
 

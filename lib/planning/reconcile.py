@@ -21,8 +21,10 @@ from lib.domain.records import Position, Rows
 from lib.domain.states import PENDING, Change, ControlState, TradeStatus
 from lib.planning.books import TradeBook, books, entries, exits, is_settled, live, owned_qty
 from lib.planning.context import Context
+from lib.planning.halts import is_halted
 
 Step = tuple[list[Action], list[Problem]]
+COIN = "crypto"
 
 
 @dataclass(slots=True)
@@ -93,8 +95,13 @@ def plan_reconciliation(
 
 
 def _symbols(rows: Rows, snapshot: Snapshot, fills: Iterable[FillActivity]) -> list[str]:
-    named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | set(snapshot.positions)
-    return sorted(named | {f.symbol for f in fills})
+    """Name every symbol to explain; the user's coins are not.
+
+    A coin has other names in fills (`BTC/USD`) and in positions (`BTCUSD`), and its fee is taken from what was bought.
+    """
+    held = {symbol for symbol, position in snapshot.positions.items() if position.asset_class != COIN}
+    named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | held
+    return sorted(named | {f.symbol for f in fills if "/" not in f.symbol})
 
 
 def _blocked(mine: list[TradeBook]) -> str | None:
@@ -194,6 +201,8 @@ def _difference(
         return steps, problems, []
     if _is_fresh(symbol, snapshot, context):
         return [], [], []  # not booked yet is not missing
+    if first_look and not _open(mine):
+        return [_opening(symbol, actual - expected, rows, context)], [], []  # sold short by the user
     return _deficit(symbol, expected - actual, mine, rows, snapshot=snapshot, context=context)
 
 
@@ -232,8 +241,12 @@ def _surplus(
     if not first_look:
         message = f"{symbol}: the broker holds {text(qty)} shares more than the books explain"
         return [], [Problem(code="UNEXPLAINED", message=message, symbol=symbol)]
+    return [_opening(symbol, qty, rows, context)], []
+
+
+def _opening(symbol: str, qty: Decimal, rows: Rows, context: Context) -> Write:
     opening = _change(rows, symbol, qty, Change.OPENING, context.now, evidence="held when this system first looked")
-    return [Write(changes=(opening,), why=f"{symbol}: {text(qty)} shares are not ours", symbol=symbol)], []
+    return Write(changes=(opening,), why=f"{symbol}: {text(qty)} shares are not ours", symbol=symbol)
 
 
 def _deficit(
@@ -297,7 +310,7 @@ def _close_vanished(
     problems.extend(problem for _, problem in vanished)
     scope = f"account:{rows.account.account}"
     known = next((c for c in rows.controls if c.scope == scope), None)
-    if known is not None and known.state != ControlState.ACTIVE:
+    if is_halted(known):
         return actions, problems
     values = {
         "state": ControlState.HALTED,

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_
 
 from lib.domain.actions import Insert, Update
-from lib.domain.records import Account, Decision, Fill, Order, QuantityChange, StageRun, Trade
+from lib.domain.records import Account, Control, Decision, Fill, Order, QuantityChange, StageRun, Trade
+from lib.domain.states import Change, TradeStatus
+from lib.domain.story import Event, Story
+from lib.errors import ConfigError
 from lib.store import tables
-from lib.store.fetch import ACCOUNT, DECISION, FILL, ORDER, QUANTITY_CHANGE, RUN, TRADE, R, Shape, records, shape
+from lib.store.fetch import (
+    ACCOUNT,
+    CONTROL,
+    DECISION,
+    FILL,
+    ORDER,
+    POSITION,
+    QUANTITY_CHANGE,
+    RUN,
+    TRADE,
+    R,
+    Shape,
+    records,
+    shape,
+)
 from lib.store.sql import SqlStore
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One row of `event`: what a row held after a change; for a delete, what it held last.
-
-    `columns` is a JSON object of the columns, as they are stored: numbers and times are text.
-    """
-
-    id: int
-    account: str
-    at: datetime
-    run_id: str
-    table_name: str
-    row_id: int
-    op: str  # insert, update, delete
-    columns: str
-
+ID_DIGITS = 19
+MEANT = 10
+"""How many trades are named where the one asked for is not there."""
 
 EVENT = shape(Event, tables.event)
 
@@ -39,6 +41,11 @@ EVENT = shape(Event, tables.event)
 def accounts(store: SqlStore) -> tuple[Account, ...]:
     """Return every account of the database."""
     return _read(store, ACCOUNT, ACCOUNT.select().order_by(tables.account.c.id))
+
+
+def controls(store: SqlStore) -> tuple[Control, ...]:
+    """Return every control row of the database, whatever its state."""
+    return _read(store, CONTROL, CONTROL.select().order_by(tables.control.c.id))
 
 
 def decisions(store: SqlStore, account: str, *, limit: int | None = None) -> tuple[Decision, ...]:
@@ -59,12 +66,6 @@ def journal(store: SqlStore, account: str) -> tuple[Trade, ...]:
     return _read(store, TRADE, TRADE.select(table.account == account).order_by(table.id))
 
 
-def trade(store: SqlStore, trade_id: int) -> Trade | None:
-    """Return one trade."""
-    found = _read(store, TRADE, TRADE.select(tables.journal.c.id == trade_id))
-    return found[0] if found else None
-
-
 def orders_of(store: SqlStore, trade_id: int) -> tuple[Order, ...]:
     """Return all orders a trade ever had, in order."""
     table = tables.order.c
@@ -81,6 +82,13 @@ def changes(store: SqlStore, account: str) -> tuple[QuantityChange, ...]:
     """Return all changes of quantity that were no fills of ours, in order."""
     table = tables.quantity_change.c
     return _read(store, QUANTITY_CHANGE, QUANTITY_CHANGE.select(table.account == account).order_by(table.id))
+
+
+def unexplained(store: SqlStore, account: str, *, since: datetime) -> tuple[QuantityChange, ...]:
+    """Return the account's changes of quantity since then for which no reason was found, in order."""
+    table = tables.quantity_change.c
+    which = (table.account == account, table.cause == Change.UNEXPLAINED, table.at >= since)
+    return _read(store, QUANTITY_CHANGE, QUANTITY_CHANGE.select(*which).order_by(table.id))
 
 
 def events_of(store: SqlStore, table_name: str, row_id: int) -> tuple[Event, ...]:
@@ -100,6 +108,81 @@ def runs(store: SqlStore, account: str, *, stage: str | None = None, limit: int 
     table = tables.stage_run.c
     of_stage = () if stage is None else (table.stage == stage,)
     return _read(store, RUN, RUN.select(table.account == account, *of_stage).order_by(table.id.desc()).limit(limit))
+
+
+def story(store: SqlStore, trade_id: int) -> Story | None:
+    """Return one trade with everything that was written about it, as of one moment."""
+    with store.reading() as connection:
+        found = records(connection, TRADE, TRADE.select(tables.journal.c.id == trade_id))
+        return _story(connection, found[0]) if found else None
+
+
+def story_named(store: SqlStore, name: str) -> Story:
+    """Return the story of the trade of this id; raises ConfigError, with the trades that may be meant, for no such."""
+    wanted = int(name) if name.isascii() and name.isdecimal() and len(name) < ID_DIGITS else 0
+    told = story(store, wanted) if wanted else None
+    if told is not None:
+        return told
+    table = tables.journal.c
+    of_symbol = _read(store, TRADE, TRADE.select(table.symbol == name.upper()).order_by(table.id.desc()).limit(MEANT))
+    newest = of_symbol or _read(store, TRADE, TRADE.select().order_by(table.id.desc()).limit(MEANT))
+    if not newest:
+        raise ConfigError("the journal has no trades yet")
+    listed = ", ".join(f"{each.id} ({each.symbol} {each.status})" for each in newest)
+    which = f"{name.upper()}'s newest trades are" if of_symbol else "the newest trades are"
+    raise ConfigError(f"the journal has no trade {name!r}; it takes a trade's id: {which} {listed}")
+
+
+def _story(connection: Connection, told: Trade) -> Story:
+    order, fill, change = tables.order.c, tables.fill.c, tables.quantity_change.c
+    decided = records(connection, DECISION, DECISION.select(tables.decision.c.id == told.decision_id))
+    orders = records(connection, ORDER, ORDER.select(order.trade_id == told.id).order_by(order.id))
+    fills = records(connection, FILL, FILL.select(fill.trade_id == told.id).order_by(fill.id))
+    changes = records(
+        connection, QUANTITY_CHANGE, QUANTITY_CHANGE.select(change.trade_id == told.id).order_by(change.id)
+    )
+    held = records(connection, POSITION, POSITION.select(tables.position.c.trade_id == told.id))
+    of_rows = {
+        tables.decision.name: [told.decision_id],
+        tables.journal.name: [told.id],
+        tables.order.name: [row.id for row in orders],
+        tables.fill.name: [row.id for row in fills],
+        tables.quantity_change.name: [row.id for row in changes],
+    }
+    event, run = tables.event.c, tables.stage_run.c
+    own = records(
+        connection,
+        EVENT,
+        EVENT.select(or_(*(and_(event.table_name == name, event.row_id.in_(ids)) for name, ids in of_rows.items()))),
+    )
+    ended = told.status in {TradeStatus.CLOSED, TradeStatus.CANCELLED}
+    last = max((each.at for each in own), default=None) if ended else None
+    meanwhile = (event.at >= told.created_at, *(() if last is None else (event.at <= last,)))
+    # The row of a position is gone when the trade has ended, and its id with it: its events name the trade.
+    around = records(
+        connection,
+        EVENT,
+        EVENT.select(
+            event.table_name.in_((tables.position.name, tables.control.name)),
+            event.account == told.account,
+            *meanwhile,
+        ),
+    )
+    spoke = (run.started_at >= told.created_at, *(() if last is None else (run.started_at <= last,)))
+    return Story(
+        trade=told,
+        decision=decided[0] if decided else None,
+        orders=orders,
+        fills=fills,
+        changes=changes,
+        position=held[0] if held else None,
+        events=tuple(sorted((*own, *around), key=lambda each: each.id)),
+        runs=records(
+            connection,
+            RUN,
+            RUN.select(run.account == told.account, run.note.is_not(None), *spoke).order_by(run.id),
+        ),
+    )
 
 
 def add_decision(store: SqlStore, values: Mapping[str, str | bool | None], *, run_id: str, at: datetime) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Index, MetaData, String, Table, Text, UniqueConst
 
 from lib.store.column_types import ExactDecimal, Flag, RawText, RawTime, RawVersion, Tick, UtcDateTime, Whole, Words
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; a database at any other is refused."""
 
 # One instance a type, not one a column: what SQLAlchemy works out for a type, it works out once.
@@ -117,6 +117,20 @@ journal = _table(
     Column("review_note", Text),
     Column("tags", Text),
     Column("rating", Text),
+    _time("decided_at", null=True),
+    _time("entry_submitted_at", null=True),
+    _time("entry_acknowledged_at", null=True),
+    _time("entry_filled_at", null=True),
+    _time("protected_at", null=True),
+    _number("arrival_bid", null=True),
+    _number("arrival_ask", null=True),
+    _time("arrival_quote_time", null=True),
+    _number("entry_slippage", null=True),
+    _number("entry_slippage_bps", null=True),
+    _number("exit_reference", null=True),
+    _number("exit_slippage", null=True),
+    _number("exit_slippage_bps", null=True),
+    _number("slippage", null=True),
     UniqueConstraint("account", "decision_id", name="uq_trade_journal_decision"),
     Index("ix_trade_journal_status", "account", "status"),
 )

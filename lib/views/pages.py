@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from lib.views.control import ControlPage
 from lib.views.decisions import DecisionsPage, OutcomesPage, PreviewPage
+from lib.views.explain import ExplainPage
 from lib.views.journal import JournalPage
 from lib.views.replay import ReplayPage
+from lib.views.status import StatusPage
 
-Page = JournalPage | DecisionsPage | PreviewPage | OutcomesPage | ReplayPage
+Page = JournalPage | DecisionsPage | PreviewPage | OutcomesPage | ReplayPage | ControlPage | StatusPage | ExplainPage

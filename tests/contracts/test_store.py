@@ -226,8 +226,8 @@ def test_a_database_at_the_schema_of_this_code_is_taken(store):
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        ("0000", "needs 0001: run `.venv/bin/python -m lib.store init`"),
-        ("0002", "from the future of this code, which knows 0001: update the code"),
+        ("0001", "needs 0002: run `.venv/bin/python -m lib.store init`"),
+        ("0003", "from the future of this code, which knows 0002: update the code"),
         ("9f3c", "from the future"),
     ],
 )

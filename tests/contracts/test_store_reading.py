@@ -339,8 +339,8 @@ def test_lists_are_in_the_order_that_people_expect(store):
 def test_one_row_is_found_by_its_id_or_is_none(store):
     trade = write_trade(store, 5)
     write(store, insert_fill(trade, 1, "f"), insert_account("second", "zzzzzz"))
-    assert queries.trade(store, trade).decision_id == 5
+    assert queries.story(store, trade).trade.decision_id == 5
     assert [fill.activity_id for fill in queries.fills_of(store, trade)] == ["f"]
     assert [account.account for account in queries.accounts(store)] == ["main", "second"]
-    assert queries.trade(store, 99) is None
+    assert queries.story(store, 99) is None
     assert queries.decision(store, 99) is None

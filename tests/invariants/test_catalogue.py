@@ -67,8 +67,8 @@ CLOSED = {
     ("name", "books", "ledger"),
     [
         ("I1", {}, {"orders": (ENTRY, replace(ENTRY, id="B8", client_order_id="ns-d12-entry-2"), STOP)}),
-        ("I3", {}, {"positions": {"AAPL": BrokerPosition(symbol="AAPL", qty=D("-1"), qty_available=D("0"))}}),
-        ("I3", {}, {"orders": (ENTRY, STOP, replace(STOP, id="B9", client_order_id="app"))}),
+        ("I3", {}, {"fills": (activity(), activity(id="X2", order_id=STOP.id, side="sell", qty=D("11")))}),
+        ("I3", {}, {"orders": (ENTRY, STOP, replace(STOP, id="B9", client_order_id="ns-t7-exit-2"))}),
         ("I7", {"trades": (replace(BOOKS.trades[0], planned_qty=D("9")),)}, {}),
         ("I7", {"fills": (fill(), fill(id=2, activity_id="F2", order_id=2, side="sell", qty=D("11")))}, {}),
         ("I9", {"fills": (fill(price=D("150.01")),)}, {}),
@@ -78,6 +78,8 @@ CLOSED = {
         ("I14", {}, {"orders": (replace(ENTRY, limit_price=D("151")), STOP)}),
         ("I14", {"orders": (replace(ENTRY_ROW, created_at=SENT.replace(hour=16)), STOP_ROW)}, {}),
         ("I19", {"trades": (replace(BOOKS.trades[0], entry_time=OPEN.replace(hour=13)),)}, {}),
+        ("I19", {"trades": (replace(BOOKS.trades[0], decided_at=NOW, entry_submitted_at=SENT),)}, {}),
+        ("I19", {"trades": (replace(BOOKS.trades[0], entry_acknowledged_at=NOW, protected_at=SENT),)}, {}),
         ("I22", {}, {"orders": (replace(ENTRY, submitted_at=OPEN.replace(minute=44)), STOP)}),
         ("I2", {}, {"orders": (ENTRY, replace(STOP, qty=D("6")))}),
         ("I2", {}, {"orders": (ENTRY, replace(STOP, status="cancelled"))}),
@@ -92,6 +94,13 @@ CLOSED = {
 )
 def test_each_invariant_sees_its_fault(name, books, ledger):
     assert name in broken(books=books, ledger=ledger)
+
+
+def test_what_the_user_sells_short_is_no_short_of_ours():
+    short = BrokerPosition(symbol="MSFT", qty=D("-5"), qty_available=D("-5"))
+    sold = activity(id="X3", order_id="app", symbol="MSFT", side="sell", qty=D("5"))
+    ledger = {"positions": HELD | {"MSFT": short}, "fills": (activity(), sold)}
+    assert "I3" not in broken(ledger=ledger)
 
 
 def test_a_stop_that_hangs_in_its_cancel_is_no_cover_too_much():

@@ -7,7 +7,8 @@ import pytest
 
 from lib.domain.limits import Limits
 from lib.domain.money import D
-from lib.planning.checks import World, blocking_control, refuse, refuse_numbers
+from lib.planning.checks import World, refuse, refuse_numbers
+from lib.planning.halts import in_force
 from tests.builders import NOW, SECOND, account, asset, control, held, new_trade, quote
 
 LIMITS = Limits()
@@ -182,7 +183,7 @@ def test_any_halt_of_any_scope_above_the_symbol_stops_entries(scope, state):
     ("scope", "state"), [("all", "ACTIVE"), ("symbol:main:MSFT", "HALTED"), ("symbol:main:PL", "HALTED")]
 )
 def test_another_symbol_s_halt_and_an_ended_one_stop_nothing(scope, state):
-    assert blocking_control((control(scope=scope, state=state),), "AAPL") is None
+    assert in_force((control(scope=scope, state=state),), "AAPL") is None
 
 
 def test_a_busy_symbol_names_its_owner():

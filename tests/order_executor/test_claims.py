@@ -57,6 +57,14 @@ def test_a_claim_is_one_transaction_of_decision_journal_and_order():
     assert (entry.values["trade_id"], claim.order_refs) == (Ref(journal.ref), (Ref(entry.ref),))
 
 
+def test_a_claim_keeps_when_it_was_decided_and_the_quote_it_was_sent_into():
+    seen = quote("149.90", "150.00", at=NOW - SECOND)
+    journal = values_of(plan(decision(), shown=market(quotes={"AAPL": seen})).actions, "trade_journal")
+    assert journal["decided_at"] == OPEN - 60 * MINUTE
+    assert (journal["arrival_bid"], journal["arrival_ask"]) == (D("149.90"), D("150.00"))
+    assert journal["arrival_quote_time"] == NOW - SECOND
+
+
 def test_a_claim_freezes_the_body_that_is_sent_and_raises_exposure():
     claim = plan(decision()).actions[0]
     entry = claim.intent[2].values

@@ -92,6 +92,19 @@ def test_a_foreign_sale_closes_the_trade_at_its_own_price():
     assert values_of(then.actions, "trade_journal")["actual_pnl"] == D("12.50")
 
 
+def test_what_the_user_had_sold_short_before_the_first_look_is_the_user_s():
+    planned = plan(kept(first_look=True), held("-9"))
+    assert (dealt(planned), planned.problems) == ([(None, D("-9"), None)], ())
+    assert plan(written(kept(first_look=True), planned.actions), held("-9")).actions == ()
+
+
+def test_coins_of_the_user_are_left_alone_by_both_their_names():
+    coins = replace(held("0.009975"), symbol="BTCUSD", asset_class="crypto")
+    bought_there = sale("0.01", "40000", symbol="BTC/USD", side="buy")
+    planned = plan(kept(one(), first_look=True), held(), coins, foreign=(bought_there,))
+    assert (dealt(planned), planned.problems) == ([], ())
+
+
 def test_a_foreign_sale_is_dealt_out_once():
     known = kept(one(), changes=(change(activity_id="X1", delta=D("-4")),))
     booked = written(known, plan(known, held("6"), foreign=(sale("4"),)).actions)
@@ -238,8 +251,9 @@ def test_the_halt_is_written_once_and_told_each_time():
     assert ("control" in " ".join(tables_of(planned.actions)), len(planned.problems)) == (False, 2)
 
 
-def test_a_halt_that_was_lifted_is_set_again():
-    known = kept(*two_gone(), controls=(control(state="ACTIVE", version=4),))
+@pytest.mark.parametrize("state", ["ACTIVE", "REDUCING"])
+def test_a_halt_that_was_lifted_or_is_less_than_one_is_set_again(state):
+    known = kept(*two_gone(), controls=(control(state=state, version=4),))
     changed = [c for a in plan(known, reads={"AAPL": None, "MSFT": None}).actions for c in a.changes]
     assert [(c.id, c.version, c.values["state"]) for c in changed if c.table == "control"] == [(1, 4, "HALTED")]
 

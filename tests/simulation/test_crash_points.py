@@ -11,6 +11,20 @@ from lib.simulation.world import world
 from lib.store import queries
 
 EFFECTS_AT_LEAST = 12
+OF_THE_MOMENT = (
+    "entry_time",
+    "exit_evidence",
+    "entry_submitted_at",
+    "entry_acknowledged_at",
+    "entry_filled_at",
+    "arrival_bid",
+    "arrival_ask",
+    "arrival_quote_time",
+    "entry_slippage",
+    "entry_slippage_bps",
+    "slippage",
+)
+"""Columns of the journal that a fault may change: it delays a step, and what is claimed later sees another quote."""
 
 
 def run(lifecycle, directory, plan):
@@ -31,7 +45,14 @@ def end_state(made):
     positions = made.tools.broker.positions()
     return {
         "journal": [
-            replace(trade, id=0, version=0, created_at=made.began, entry_time=None, exit_evidence=None)
+            replace(
+                trade,
+                id=0,
+                version=0,
+                created_at=made.began,
+                protected_at=trade.protected_at and made.began,
+                **dict.fromkeys(OF_THE_MOMENT),
+            )
             for trade in queries.journal(made.store, "main")
         ],
         "cash": made.tools.broker.account().cash,

@@ -167,7 +167,11 @@ def test_a_stop_cancelled_in_the_app_is_placed_again_by_the_next_pass(make_world
 
 
 @pytest.mark.parametrize(
-    "kind", [FaultKind.TIMEOUT_AFTER, *slow(FaultKind.RESET, FaultKind.HTTP_502_AFTER, FaultKind.GARBLED)]
+    "kind",
+    [
+        FaultKind.TIMEOUT_AFTER,
+        *slow(FaultKind.RESET, FaultKind.HTTP_502_AFTER, FaultKind.GARBLED, FaultKind.DUPLICATE_SECOND),
+    ],
 )
 @pytest.mark.parametrize("nth", [1, 2])
 def test_an_order_whose_answer_was_lost_is_adopted_not_repeated(make_world, kind, nth):

@@ -10,10 +10,12 @@ import pytest
 from lib.domain.bodies import thaw
 from lib.domain.money import ZERO
 from lib.paper_broker.faults import Fault, FaultKind, Faults
+from lib.paper_broker.message import Request
 from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
+from lib.paper_broker.program import PaperBroker
 from lib.simulation import faults as ports
-from lib.simulation.evidence import Watch, at_rest, books
+from lib.simulation.evidence import Watch, at_rest, books, ledger
 from lib.simulation.lifecycles import SWING_AAPL, at, steps
 from lib.simulation.world import world
 from lib.store import queries
@@ -28,7 +30,7 @@ class NoEntryArrives(Faults):
     """Every entry is lost on its way; the user's orders are not."""
 
     def meet(self, request):
-        return Fault("* *", 1, FaultKind.TIMEOUT_BEFORE) if b"-entry-" in request.body else None
+        return Fault("* *", 1, FaultKind.RESET_BEFORE) if b"-entry-" in request.body else None
 
 
 def aapl(*pairs):
@@ -208,36 +210,68 @@ def test_a_fill_that_shows_only_after_its_order_s_end_is_booked_and_covered(make
     assert at_rest(made) == ()
 
 
-class Trouble(Faults):
-    """Faults that meet our own requests alone: not the user's, nor those of whoever looks on."""
+def test_a_target_moved_in_the_app_is_told_until_its_stop_has_ended_and_the_shares_are_gone(make_world):
+    made = make_world(at(16, 14, 43), aapl((at(16, 15, 11), "156")), options=options())
+    made.decide(**SWING_AAPL)
+    made.run_until(at(16, 15, 7))
+    (target,) = (o for o in made.tools.broker.live_orders() if o.side == "sell")
+    path, headers = f"/v2/orders/{target.id}", {"Content-Type": "application/json"}
+    assert made.paper.respond(Request("PATCH", path, headers=headers, body=b'{"limit_price":"155"}')).status == 200
+    made.run_until(at(16, 15, 10))
+    assert [p.code for p in made.history[-1].result.problems] == ["EDITED_OUTSIDE"]
+    assert made.store.rows("main").positions[0].covered_qty == Decimal(10)  # the stop is still its pair
+    made.run_until(at(16, 15, 45))
+    assert (only_trade(made).status, only_trade(made).exit_reason) == ("CLOSED", "MANUAL_EXIT")
+    assert at_rest(made) == ()
 
-    on = True
 
-    def meet(self, request):
-        return super().meet(request) if self.on else None
+SWITCHES = {
+    "partial_fill_rate": (0, "0.5", "0.9"),
+    "list_lag_s": (0, "0.2", 3),
+    "booking_lag_s": (0, 3, 40),
+    "ack_latency_s": (0, "0.1", 20),
+    "cancel_latency_s": (0, 2, 120),
+    "release_lag_s": (0, 2, 120),
+    "oco_stop_follows_target": (True, False),
+    "oco_stop_cancels_target": (False, True),
+    "oco_target_ends_replaced": (False, True),
+    "wash_trade_resting_complex_exempt": (False, True),
+    "wash_trade_new_complex_exempt": (True, False),
+    "shorting": (True, False),
+    "rate_limit_per_minute": (None, 20),
+    "data_rate_limit_per_minute": (None, 2),
+}
+"""What a schedule draws of the broker's manners."""
+
+ROUTES = {
+    "POST /v2/orders": 5,
+    "DELETE /v2/orders/{id}": 2,
+    "GET /v2/orders": 30,
+    "GET /v2/orders:by_client_order_id": 2,
+    "GET /v2/account/activities/FILL": 30,
+    "GET /v2/positions": 30,
+    "* *": 150,
+}
+"""What trouble may befall, and at the latest which request of the route it begins with: an hour has about so many."""
 
 
 class Schedule:
-    """A market, decisions, faults of every kind and a user's hand, all drawn from one seed."""
+    """A market, a broker's manners, decisions, faults of every kind and a user's hand, all drawn from one seed."""
 
     MINUTES = 60
 
     def __init__(self, seed):
         self.dice = dice = random.Random(seed)
         self.price = dice.randrange(2000, 20000)  # cents
-        routes = ("POST /v2/orders", "DELETE /v2/orders/{id}", "GET /v2/orders", "GET /v2/positions", "* *")
-        bursts = [(dice.choice(routes), dice.randrange(1, 60), dice.choice(list(FaultKind))) for _ in range(4)]
-        self.trouble = Trouble(
+        routes = [dice.choice(list(ROUTES)) for _ in range(6)]
+        bursts = [(route, dice.randint(1, ROUTES[route]), dice.choice(list(FaultKind))) for route in routes]
+        faults = Faults(
             Fault(route=route, n=n + k, kind=kind) for route, n, kind in bursts for k in range(dice.randrange(1, 5))
         )
         self.ports = ports.Faults({dice.randrange(1, 60): dice.choice(list(ports.Kind)) for _ in range(3)}, [])
-        self.options = Options(
-            seed=seed,
-            partial_fill_rate=Decimal(dice.choice(("0", "0.5", "0.9"))),
-            booking_lag_s=Decimal(dice.choice((0, 3, 40))),
-            cancel_latency_s=Decimal(dice.choice((0, 2, 120))),
-            faults=self.trouble,
-        )
+        drawn = {name: dice.choice(values) for name, values in SWITCHES.items()}
+        numbers = {name: Decimal(value) for name, value in drawn.items() if name.endswith(("_s", "fill_rate"))}
+        self.options = Options(seed=seed, faults=faults, **(drawn | numbers))
         self.acts = sorted(dice.sample(range(16, self.MINUTES), 3))
         self.side = dice.choice(("buy", "sell"))  # who sells a trade's shares and buys some anew has a person's knot
 
@@ -259,19 +293,35 @@ class Schedule:
         return {"symbol": "AAPL", "trade_style": "SWING" if style == "SWING" else "TREND", **written}
 
     def act(self, made):
-        self.trouble.on = False
-        held = made.tools.broker.positions().get("AAPL")
-        most = held.qty if self.side == "sell" and held is not None else 5
+        held = ledger(made).positions.get("AAPL")
+        most = held.qty if self.side == "sell" and held is not None and held.qty > 0 else 5
         qty = min(most, self.dice.choice((1, 3, 99)))
         if self.dice.random() < 0.7:
             made.user_cancels_all()
         made.user_order(BUY | {"side": self.side, "qty": str(qty)})
-        self.trouble.on = True
+
+
+def untroubled(made, do, **rules):
+    """Return what `do` says to the same account on a broker without faults and limits: the user, or who looks on."""
+    paper = made.paper
+    paper.respond(Request("GET", "/paper/clock"))  # what is due by now happens by the schedule's own rules
+    calm = replace(paper._options, faults=None, rate_limit_per_minute=None, data_rate_limit_per_minute=None, **rules)
+    made.paper = PaperBroker(clock=made.clock.now, state=paper._state, market=paper._market, options=calm)
+    try:
+        return do(made)
+    finally:
+        made.paper = paper
+
+
+def truth(made, look):
+    """Look without the lag of lists: what is promised is promised of the broker, not of its lists."""
+    return untroubled(made, look, list_lag_s=ZERO)
 
 
 def state(made):
     newest = queries.events(made.store, "main", limit=1)
-    return books(made), newest, made.store.rows("main").positions, made.tools.broker.live_orders()
+    shown = truth(made, ledger)
+    return books(made), newest, made.store.rows("main").positions, shown.orders, shown.fills
 
 
 def play(seed, directory):
@@ -279,9 +329,7 @@ def play(seed, directory):
     schedule, watch = Schedule(seed), Watch()
 
     def look(made, ran):
-        was, schedule.trouble.on = schedule.trouble.on, False
-        watch(made, ran)
-        schedule.trouble.on = was
+        truth(made, lambda world: watch(world, ran))
 
     def faulty(tools):
         return ports.with_faults(tools, schedule.ports)
@@ -291,15 +339,16 @@ def play(seed, directory):
         made.decide(**schedule.decision())
         for minute in schedule.acts:
             made.run_until(at(16, 14, 30) + timedelta(minutes=minute))
-            schedule.act(made)
+            untroubled(made, schedule.act)
         made.run_until(at(16, 14, 30) + timedelta(minutes=schedule.MINUTES))
-        schedule.trouble.on, schedule.ports.plan = False, {}
+        made.paper._options, schedule.ports.plan = replace(schedule.options, faults=None), {}
         made.run_until(at(16, 16, 30))
         made.clock.advance_to(at(16, 16, 31))
         ends = [made.run(stage) for stage in STAGES]
+        made.clock.advance_to(at(16, 16, 32))  # a new minute of the broker's limits
         before = state(made)
         again = [made.run(stage) for stage in STAGES]
-        broken = [str(v) for v in (*watch.violations, *at_rest(made))]
+        broken = [str(v) for v in (*watch.violations, *truth(made, at_rest))]
         broken += [f"{ran.stage} ends with {ran.exit_code}: {ran.error or ran.result}" for ran in ends if ran.exit_code]
         return broken + ["a second run changed something"] * (state(made) != before or any(r.exit_code for r in again))
 

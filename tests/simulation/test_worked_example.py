@@ -31,6 +31,13 @@ def test_the_worked_example_is_booked_to_the_cent(make_world):
     assert (trade.actual_qty, trade.actual_entry) == (Decimal(10), Decimal("149.81"))
     assert (trade.exit_qty, trade.exit_price) == (Decimal(10), Decimal("144.90"))
     assert trade.actual_pnl == trade.net_pnl == Decimal("-49.10")
+    # Sent at 09:45 into 150.50 / 150.51: (149.81 - 150.505) x 10, of 1505.05. Stop 145, sold at 144.90.
+    assert (trade.arrival_bid, trade.arrival_ask) == (Decimal("150.50"), Decimal("150.51"))
+    assert (trade.entry_slippage, trade.entry_slippage_bps) == (Decimal("-6.95"), Decimal("-46.18"))
+    assert (trade.exit_slippage, trade.exit_slippage_bps) == (Decimal("1.00"), Decimal("6.90"))
+    assert trade.slippage == Decimal("-5.95")
+    steps = (trade.decided_at, trade.entry_submitted_at, trade.entry_time, trade.protected_at)
+    assert [f"{at:%H:%M}" for at in steps] == ["14:00", "14:45", "15:03", "15:05"]
     assert trade.entry_time.replace(second=0, microsecond=0) == datetime(2024, 1, 16, 15, 3, tzinfo=UTC)
     assert trade.exit_time == datetime(2024, 1, 17, 14, 30, tzinfo=UTC)
     assert [(o.order_type, o.order_status) for o in queries.orders_of(made.store, trade.id)] == [
@@ -44,6 +51,7 @@ def test_the_worked_example_is_booked_to_the_cent(make_world):
     assert at_rest(made) == ()
 
 
+@pytest.mark.slow
 def test_between_entry_and_exit_every_share_is_under_a_live_oco(make_world):
     made = make_world(BEGIN, PATHS)
     made.decide(symbol="AAPL", planned_entry="150.00", planned_sl="145.00", planned_tp="160.00", qty="10")
@@ -58,6 +66,7 @@ def test_between_entry_and_exit_every_share_is_under_a_live_oco(make_world):
     assert (position.qty, position.covered_qty) == (Decimal(10), Decimal(10))
 
 
+@pytest.mark.slow
 def test_the_position_is_valued_at_the_mid_of_the_quote(make_world):
     made = make_world(BEGIN, PATHS)
     made.decide(symbol="AAPL", planned_entry="150.00", planned_sl="145.00", planned_tp="160.00", qty="10")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,41 @@ def test_init_a_second_time_changes_nothing(url, tmp_path, opened):
     assert len(queries.events(store, "main")) == 2
 
 
+def test_a_database_of_an_older_version_is_refused_until_init_brings_it_up_with_all_its_rows(
+    url, settings, tmp_path, opened, capsys
+):
+    store = opened(url, tmp_path, create=True)
+    with store.writing() as connection:
+        for name in (*tables.metadata.tables, "alembic_version"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+    migrate(store, "0001")
+    with store.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO account (account, version, namespace) VALUES ('main', 1, 'k3f9aa')")
+        connection.exec_driver_sql(
+            "INSERT INTO trade_journal (id, account, version, decision_id, symbol, side, trade_style, status, "
+            "planned_entry, planned_sl, planned_qty, created_at, actual_entry, rating) "
+            "VALUES (7, 'main', 3, 12, 'AAPL', 'long', 'SWING', 'CLOSED', "
+            "'150', '145', '10', '2026-11-20T14:46:00.000000Z', '149.81', 'good')"
+        )
+        old = dict(connection.exec_driver_sql("SELECT * FROM trade_journal").mappings().one())
+    with pytest.raises(ConfigError, match="needs 0002"):
+        store.check_schema()
+
+    assert main(["init"]) == 0
+    assert capsys.readouterr().out.startswith(f"updated {url.removeprefix('sqlite:///')}: schema 0002, account main")
+
+    upgraded = opened(url, tmp_path)
+    upgraded.check_schema()
+    with upgraded.reading() as connection:
+        new = dict(connection.exec_driver_sql("SELECT * FROM trade_journal").mappings().one())
+    assert old.items() <= new.items()
+    assert {new[name] for name in new.keys() - old.keys()} == {None}
+    (trade,) = queries.journal(upgraded, "main")
+    assert (trade.actual_entry, trade.slippage, trade.protected_at) == (Decimal("149.81"), None, None)
+    assert main(["init"]) == 0
+    assert capsys.readouterr().out.startswith("already at")
+
+
 def test_a_second_account_has_a_namespace_of_its_own(url, tmp_path):
     first = initialise(url, tmp_path, now=NOW)
     second = initialise(url, tmp_path, "second", now=NOW)
@@ -162,6 +198,7 @@ def test_a_migration_and_its_version_are_written_together_or_not_at_all(url, tmp
     store.check_schema()
 
 
+@pytest.mark.slow
 def test_two_inits_at_once_end_with_one_database(url, settings, tmp_path):
     program = [sys.executable, "-m", "lib.store", "init", "--json"]
     both = [subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -173,17 +210,17 @@ def test_the_command_says_in_one_line_what_there_is(url, settings, capsys):
     assert main(["init"]) == 0
     line = capsys.readouterr().out
     path = url.removeprefix("sqlite:///")
-    created = re.fullmatch(rf"created {path}: schema 0001, account main, namespace ([a-z0-9]{{6}})\n", line)
+    created = re.fullmatch(rf"created {path}: schema 0002, account main, namespace ([a-z0-9]{{6}})\n", line)
     assert main(["init"]) == 0
     again = capsys.readouterr().out
-    assert again == f"already at {path}: schema 0001, account main, namespace {created[1]}\n"
+    assert again == f"already at {path}: schema 0002, account main, namespace {created[1]}\n"
 
 
 def test_the_command_takes_another_database_and_another_account(settings, tmp_path, capsys):
     other = f"sqlite:///{tmp_path}/other.db"
     assert main(["init", "--database", other, "--account", "second", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
-    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0001")
+    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0002")
     assert made["database"] == f"{tmp_path}/other.db"
 
 

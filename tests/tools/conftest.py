@@ -1,12 +1,16 @@
 """What the tests of the commands share: a database, and a way to run `python -m lib.decide` on it."""
 
+import shutil
 import sqlite3
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from lib.bootstrap import simulated_store
 from lib.decide import main
+from lib.simulation.world import world
+from lib.store.sqlite import open_store
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)  # a Friday, 09:00 in New York
 
@@ -77,3 +81,45 @@ def ticks(sql):
 def count(sql):
     """Return how many decisions there are."""
     return lambda: sql("SELECT count(*) FROM analysis_decision")[0][0]
+
+
+@pytest.fixture(scope="module")
+def play_once(tmp_path_factory):
+    """Let the stages play a story from 09:43 on; return the directory it left. The same story is played once."""
+    played = {}
+
+    def play(name, feed, end, *decisions, options=None):
+        if name not in played:
+            directory = tmp_path_factory.mktemp("played")
+            url = f"sqlite:///{directory / 'trading.db'}"
+            with world(
+                directory, datetime(2024, 1, 16, 14, 43, tzinfo=UTC), feed, options=options, database=url
+            ) as made:
+                for columns in decisions:
+                    made.decide(**columns)
+                made.run_until(end)
+            played[name] = directory
+        return played[name]
+
+    return play
+
+
+@pytest.fixture
+def left_by(play_once, tmp_path, monkeypatch):
+    """Return store and state directory as a story left them, a copy of its own, with the settings that lead there."""
+    opened = []
+
+    def copy(name, feed, end, *decisions, options=None):
+        state = tmp_path / "state"
+        shutil.copytree(play_once(name, feed, end, *decisions, options=options), state)
+        url = f"sqlite:///{state / 'trading.db'}"
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("STATE_DIR", str(state))
+        monkeypatch.setenv("BROKER", "local")
+        monkeypatch.setenv("COLUMNS", "80")
+        opened.append(open_store(url, state, durable=False))
+        return SimpleNamespace(store=opened[-1], state_dir=state, now=end)
+
+    yield copy
+    for store in opened:
+        store.close()

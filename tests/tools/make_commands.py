@@ -16,12 +16,16 @@ COMMANDS = (
     "position_monitor.py",
     "-m lib.store",
     "-m lib.decide",
+    "-m lib.control",
+    "-m lib.status",
+    "-m lib.explain",
     "-m lib.replay",
     "-m lib.paper_broker",
 )
 VERBS = {
     "-m lib.store": ("init",),
     "-m lib.decide": ("add", "approve", "list", "import"),
+    "-m lib.control": ("halt", "reduce", "freeze", "resume", "list", "pin"),
     "-m lib.paper_broker": ("fetch-bars",),
 }
 HEADING = """# Commands

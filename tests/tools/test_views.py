@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ import pytest
 
 from lib.domain.records import Trade
 from lib.render.as_json import page_json
-from lib.render.text import page_text, printable, render_page
+from lib.render.table import printable
+from lib.render.text import page_text, render_page
 from lib.views.journal import JournalTotals, journal_page
 
 AT = datetime(2026, 11, 20, 14, 45, tzinfo=UTC)
@@ -110,6 +112,13 @@ def test_even_trades_are_named_only_where_there_are_some():
     assert page_text(journal_page([EVEN])).endswith("gross P&L 0.00 from 1 result: 0 won, 0 lost, 1 even\n")
 
 
+def test_slippage_is_summed_over_the_trades_that_have_a_result():
+    measured = replace(STOPPED, slippage=Decimal("5.125"))
+    page = journal_page([measured, TAKEN, replace(HELD, slippage=Decimal(100))])
+    assert page_text(page).splitlines()[-1] == "slippage in it 5.125, a cost where positive"
+    assert json.loads(page_json(page))["rows"][2]["slippage"] == "100"
+
+
 def test_a_stream_that_is_no_terminal_gets_no_colour():
     stream = io.StringIO()
     render_page(journal_page(JOURNAL), stream, width=80)
@@ -152,5 +161,5 @@ def test_json_keeps_every_digit_and_writes_times_in_utc():
     assert (row["actual_entry"], row["qty"], row["pnl"]) == ("200.123456789", "4", None)
     assert (row["ordered_at"], row["id"], row["decision_id"]) == ("2026-11-20T14:45:00Z", 3, 13)
     assert page["totals"] == {
-        "trades": 1, "by_status": {"POSITION": 1}, "gross_pnl": "0", "wins": 0, "losses": 0, "even": 0
+        "trades": 1, "by_status": {"POSITION": 1}, "gross_pnl": "0", "wins": 0, "losses": 0, "even": 0, "slippage": None
     }  # fmt: skip

@@ -37,7 +37,7 @@ MAY_IMPORT = (
     ("lib/stages/", (*PORTS, "lib.gather", "lib.apply", *CORE, *SURROUNDINGS)),
     ("lib/gather.py", (*PORTS, *CORE, *SURROUNDINGS)),
     ("lib/apply.py", (*PORTS, *CORE, *SURROUNDINGS)),
-    ("lib/tools.py", (*PORTS, *SURROUNDINGS)),
+    ("lib/tools.py", (*PORTS, "lib.domain", *SURROUNDINGS)),
     ("lib/broker/port.py", ("lib.domain", *SURROUNDINGS)),
     ("lib/store/port.py", ("lib.domain", *SURROUNDINGS)),
     ("lib/paper_broker/__main__.py", ("lib.paper_broker", "lib.domain.money", "lib.sessions", "lib.clock")),

@@ -1,0 +1,36 @@
+"""What is stopped, as a table: the scope, what it means, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lib.render.table import NOTE_CHARS_MAX, NOTHING, Column, say, write_table
+from lib.views.control import ControlPage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLUMNS = (Column("scope"), Column("state"), Column("since"), Column("what it means"))
+
+
+def write_control(page: ControlPage, console: Console) -> None:
+    """Write what was done, what is in force, and the accounts it is about."""
+    for line in page.done:
+        say(console, line)
+    if page.done:
+        console.line()
+    if page.stopped:
+        rows = [
+            [row.scope, row.state, f"{row.since:%Y-%m-%d %H:%M} UTC" if row.since else NOTHING, row.meaning]
+            for row in page.stopped
+        ]
+        reasons = [(row.scope, row.reason) for row in page.stopped]
+        write_table(console, COLUMNS, rows, reasons, chars_max=NOTE_CHARS_MAX)
+    else:
+        say(console, "nothing is stopped")
+    for account in page.accounts:
+        where = " ".join(word for word in (account.broker or account.environment, account.account_number) if word)
+        pinned = f"is pinned to {where}" if account.account_number else "is not pinned yet: the first pass does it"
+        say(console, f"account {account.account} {pinned}")
+    for note in page.notes:
+        say(console, note)
