@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from lib.paper_broker.exchange.refusal import NOT_FOUND, Refusal
+from lib.paper_broker.exchange.refusal import Refusal, not_found
 from lib.paper_broker.message import answer, refuse
 from lib.paper_broker.routes import (
     account,
@@ -78,7 +78,7 @@ def respond(call: Call) -> Response:
     """Answer one request."""
     found = _route(call.request)
     if found is None:
-        return answer({"code": NOT_FOUND, "message": "endpoint not found."}, 404)
+        return refuse(not_found("endpoint not found."))
     methods, names = found
     handler = methods.get(call.request.method.upper())
     if handler is None:

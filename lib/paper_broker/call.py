@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from lib.paper_broker.exchange.hours import midnight
 from lib.paper_broker.exchange.refusal import malformed
 
 if TYPE_CHECKING:
+    from lib.paper_broker.clocks import RecordedClock
     from lib.paper_broker.exchange.engine import Exchange
     from lib.paper_broker.message import Request
-
-
-class MovableClock(Protocol):
-    """A clock that moves when it is told, and only then."""
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-
-    def move_to(self, now: datetime) -> None:
-        """Move forward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +21,15 @@ class Call:
 
     request: Request
     exchange: Exchange
-    clock: MovableClock | None
-    clock_kind: str
+    clock: RecordedClock | None  # none that may be moved: it is real time, or a test's
     names: dict[str, str] = field(default_factory=dict)
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
         """Read a whole number between two bounds, both included."""
-        value = self.request.params().get(name)
-        if value is None:
-            return default
-        digits = value.isascii() and value.isdigit() and len(value) <= len(str(most))
-        if not (digits and least <= int(value) <= most):
+        number = read_whole(self.request.params().get(name, str(default)), least, most)
+        if number is None:
             raise malformed(f"{name} must be between {least} and {most}")
-        return int(value)
+        return number
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
         """Read one of several words."""
@@ -74,10 +62,16 @@ class Call:
         day = self.day(name)
         if day is None:
             return None
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        start = midnight(day, UTC)
         if day == date.max:
             raise malformed(f"invalid {name}: {day}")
         return start, start + timedelta(days=1)
+
+
+def read_whole(value: str, least: int, most: int) -> int | None:
+    """Read a whole number between two bounds, both included; None of anything else."""
+    digits = value.isascii() and value.isdigit() and len(value) <= len(str(most))
+    return int(value) if digits and least <= int(value) <= most else None
 
 
 def read_instant(name: str, value: object) -> datetime:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import parse_qsl
 
-from lib.paper_broker.exchange.refusal import Refusal
+from lib.paper_broker.exchange.refusal import UNDECODABLE, Refusal, undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Request:
         try:
             return dict(parse_qsl(self.query, max_num_fields=PARAMS_MAX))
         except ValueError:
-            raise Refusal(400, 40010000, "too many parameters") from None
+            raise Refusal(400, UNDECODABLE, "too many parameters") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,7 @@ def answer(value: object, status: int = 200) -> Response:
 
 def refuse(refusal: Refusal) -> Response:
     """Answer with what Alpaca says no with."""
-    # Market data says no without a code.
-    code = {} if refusal.code is None else {"code": refusal.code}
-    return answer({**code, "message": refusal.message, **refusal.extra}, refusal.status)
+    return answer(refusal.body, refusal.status)
 
 
 def read_json(request: Request) -> dict[str, object]:
@@ -89,9 +87,9 @@ def read_json(request: Request) -> dict[str, object]:
             # Half of a surrogate pair is text for JSON, and for nothing that comes after it.
             json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, ArithmeticError):
-        raise Refusal(400, 40010000, "request body format is invalid") from None
+        raise undecodable() from None
     if not isinstance(value, dict):
-        raise Refusal(400, 40010000, "request body format is invalid")
+        raise undecodable()
     return value
 
 

@@ -23,18 +23,18 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lib.domain.money import D
+from lib.domain.money import ONE, ZERO, D
 from lib.paper_broker.exchange.assets import COIN_STEP, canonical
-from lib.paper_broker.exchange.hours import Hours
+from lib.paper_broker.exchange.hours import INSTANT, Hours
 from lib.paper_broker.exchange.market import Feed
 from lib.paper_broker.history.bars import PricesError, symbol_of
 from lib.paper_broker.history.recorded import Recorded, first_open, volume_until
-from lib.paper_broker.history.synthetic import Synthetic
+from lib.paper_broker.history.synthetic import EPOCH, Synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,11 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Feed", "PricesError", "RecordedFeed", "ScriptedFeed"]
 
-ONE = Decimal(1)
-ZERO = Decimal(0)
 MINUTE = timedelta(minutes=1)
-INSTANT = timedelta(microseconds=1)
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 PATHS_KEPT = 4096
 
 
@@ -167,7 +163,7 @@ class RecordedFeed:
 
     def steps(self, symbol: str, after: datetime, until: datetime) -> Iterator[tuple[datetime, Decimal]]:
         """Go through the prices after `after` and up to `until`, in order, those of extended hours among them."""
-        end = LONG_AGO
+        end = EPOCH
         if symbol in self._files:
             recorded = self._of(symbol)
             end = recorded.end
@@ -229,7 +225,7 @@ class RecordedFeed:
     def _synthetic_of(self, symbol: str) -> Synthetic:
         synthetic = self._made_up.get(symbol)
         if synthetic is None:
-            anchor, close = LONG_AGO, self._made_up_from.get(symbol, ONE)
+            anchor, close = EPOCH, self._made_up_from.get(symbol, ONE)
             if symbol in self._files:
                 anchor = self._of(symbol).end
                 found = self._last_path(symbol, anchor - INSTANT)

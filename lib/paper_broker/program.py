@@ -88,8 +88,7 @@ class PaperBroker:
         try:
             with self._walked(now) as exchange:
                 own = self._clock if isinstance(self._clock, RecordedClock) else None
-                kind = "recorded" if own else "external"
-                return api.respond(Call(request, exchange, own, kind))
+                return api.respond(Call(request, exchange, own))
         except CalendarEnded as error:
             return answer({"code": 50010000, "message": str(error)}, 500)
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from lib.paper_broker.program import PaperBroker
     from lib.paper_broker.transport import Responds
 
 logger = logging.getLogger(__name__)
@@ -156,9 +155,8 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(paper: PaperBroker, listener: socket.socket) -> None:
-    """Serve until interrupted, with the state file to itself."""
-    paper.take_alone()
+def serve(paper: Responds, listener: socket.socket) -> None:
+    """Serve until interrupted."""
     _server(paper, stall_s=STALL_S).run(sockets=[listener])
 
 

@@ -19,7 +19,6 @@ PAUSE_S = 0.35
 MINUTE_S = 60
 TOO_MANY = 429
 ATTEMPTS = 12
-FINAL = {"filled", "canceled", "expired", "replaced", "rejected"}
 
 
 class Refused(Exception):

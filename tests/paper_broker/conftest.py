@@ -18,7 +18,7 @@ from lib.paper_broker.prices import RecordedFeed, ScriptedFeed
 from lib.paper_broker.program import open_paper
 from lib.paper_broker.server import serving
 from lib.paper_broker.transport import PaperAdapter
-from tests.paper_broker.alpaca_pages import KEY, SECRET
+from tests.paper_broker.alpaca_pages import HEADER, KEY, SECRET
 from tests.paper_broker.rig import WEDNESDAY_OPEN, Rig
 
 IN_PROCESS = "http://paper.invalid"
@@ -80,12 +80,22 @@ def holder(rig):
 
 
 @pytest.fixture
+def prices(tmp_path):
+    """A directory with two daily bars of AAPL."""
+    directory = tmp_path / "prices"
+    directory.mkdir()
+    rows = "2013-01-02,100,104,98,101,1\n2013-01-03,102,103,99,100,1\n"
+    (directory / "AAPL.csv").write_text(f"{HEADER}\n{rows}")
+    return directory
+
+
+@pytest.fixture
 def feed_of(tmp_path):
     """Return a function that writes price files and opens a feed on them; `_` in a name stands for `-`."""
 
     def opened(seed=1, synthetic=False, always_open=False, **files):
         for name, rows in files.items():
-            (tmp_path / f"{name.replace('_', '-')}.csv").write_text("timestamp,open,high,low,close,volume\n" + rows)
+            (tmp_path / f"{name.replace('_', '-')}.csv").write_text(f"{HEADER}\n{rows}")
         hours = Hours(calendar.load(), always_open=always_open)
         return RecordedFeed.of_directory(tmp_path, hours, seed, synthetic=synthetic)
 

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from lib.paper_broker.transport import PaperAdapter
 from tests.specs.validation import offences
 
 WEDNESDAY_OPEN = datetime(2013, 1, 2, 14, 30, tzinfo=UTC)
+TWO_FOR_ONE = {"type": "forward_split", "old_rate": "1", "new_rate": "2"}
+ONE_FOR_TWENTY = {"type": "reverse_split", "old_rate": "20", "new_rate": "1"}
 
 
 class Rig:
@@ -75,8 +78,31 @@ class Rig:
         """Announce a corporate action, of AAPL on the second day unless told otherwise."""
         return self.post("/paper/corporate-action", **{"symbol": "AAPL", "ex_date": "2013-01-03"} | action)
 
+    def position(self, symbol="AAPL"):
+        return self.get(f"/v2/positions/{symbol}")
+
     def fills(self, **params):
         return self.get("/v2/account/activities/FILL", **params)
+
+    def counted(self):
+        """Return the cash and the shares that the fills make of the first 100,000 dollars."""
+        cash, held = Decimal(100_000), Decimal(0)
+        for row in self.fills():
+            qty = Decimal(row["qty"]) * (1 if row["side"] == "buy" else -1)
+            cash, held = cash - qty * Decimal(row["price"]), held + qty
+        return cash, held
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def connected(client, rig):
+    """Let one of Alpaca's own clients, unpatched, talk to a rig's paper broker."""
+    client._session.trust_env = False
+    if rig.url.endswith(".invalid"):
+        client._session.mount(rig.url, PaperAdapter(rig.paper))
+    return client
 
 
 def order_body(**body):

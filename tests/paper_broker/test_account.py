@@ -39,7 +39,7 @@ def test_last_equity_is_that_of_the_last_close(holder):
 
 def test_a_position_tells_what_it_cost_and_what_it_is_worth(holder):
     holder.price("165.011")
-    position = holder.get("/v2/positions/AAPL")
+    position = holder.position()
     asset = holder.get("/v2/assets/AAPL")
     shown = {
         "asset_id": asset["id"],
@@ -74,13 +74,9 @@ def test_cash_and_shares_add_up_to_the_fills_to_the_cent(open_rig):
         if place % 3 == 2:
             rig.sell(qty="9")
             rig.advance(600)  # an unfinished sell would make the next buy a wash trade
-    cash, held = Decimal(100_000), Decimal(0)
-    for row in rig.fills(direction="asc"):
-        sign = 1 if row["side"] == "buy" else -1
-        held += sign * Decimal(row["qty"])
-        cash -= sign * Decimal(row["qty"]) * Decimal(row["price"])
+    cash, held = rig.counted()
     assert Decimal(rig.get("/v2/account")["cash"]) == cash
-    assert Decimal(rig.get("/v2/positions/AAPL")["qty"]) == held
+    assert Decimal(rig.position()["qty"]) == held
 
 
 def test_an_asset_has_the_fields_that_clients_need(rig):

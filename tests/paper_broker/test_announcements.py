@@ -12,10 +12,8 @@ from alpaca.trading.requests import GetCorporateAnnouncementsRequest
 
 from lib.paper_broker.history.announcements import load
 from lib.paper_broker.prices import PricesError
-from lib.paper_broker.transport import PaperAdapter
+from tests.paper_broker.rig import ONE_FOR_TWENTY, TWO_FOR_ONE, connected
 
-TWO_FOR_ONE = {"type": "forward_split", "old_rate": "1", "new_rate": "2"}
-ONE_FOR_TWENTY = {"type": "reverse_split", "old_rate": "20", "new_rate": "1"}
 SPAN = {"start": "2013-01-01", "end": "2013-02-01"}
 
 
@@ -102,13 +100,6 @@ def test_the_older_list_needs_types_and_a_span_of_ninety_days(rig):
     long = {"ca_types": "split", "since": "2013-01-01", "until": "2013-04-02"}
     assert rig.request("GET", path, params=long).status_code == 422
     assert rig.request("GET", f"{path}/none").status_code == 404
-
-
-def connected(client, rig):
-    client._session.trust_env = False
-    if rig.url.endswith(".invalid"):
-        client._session.mount(rig.url, PaperAdapter(rig.paper))
-    return client
 
 
 def test_alpacas_data_client_reads_every_kind(rig):

@@ -6,17 +6,11 @@ from decimal import Decimal
 import pytest
 
 from lib.paper_broker.prices import ScriptedFeed
-from tests.paper_broker.rig import WEDNESDAY_OPEN, order_body
+from tests.paper_broker.rig import ONE_FOR_TWENTY, TWO_FOR_ONE, WEDNESDAY_OPEN, order_body
 
 THURSDAY = "2013-01-03T05:00:00Z"  # midnight in New York
 BEFORE_THE_OPEN = "2013-01-03T14:15:00Z"
 THURSDAY_OPEN = "2013-01-03T14:31:00Z"
-TWO_FOR_ONE = {"type": "forward_split", "old_rate": "1", "new_rate": "2"}
-ONE_FOR_TWENTY = {"type": "reverse_split", "old_rate": "20", "new_rate": "1"}
-
-
-def position(rig, symbol="AAPL"):
-    return rig.get(f"/v2/positions/{symbol}")
 
 
 def equity(rig):
@@ -61,7 +55,7 @@ def test_a_split_and_a_new_name_on_one_day_leave_the_equity(holder):
     before = equity(holder)
     holder.go_to(THURSDAY)
     assert equity(holder) == before == "99999.9"
-    held = position(holder, "APPL")
+    held = holder.position("APPL")
     assert (held["qty"], held["current_price"], held["market_value"]) == ("20", "75", "1500")
 
 
@@ -70,7 +64,7 @@ def test_two_splits_without_a_price_between_them_are_both_counted(holder):
     holder.announce(type="stock_dividend", rate="0.25")
     holder.announce(type="forward_split", old_rate="2", new_rate="3", ex_date="2013-01-04")
     holder.go_to("2013-01-04T05:00:00Z")
-    assert position(holder)["qty"] == "37.5"  # 10 x 2 x 1.25 x 1.5
+    assert holder.position()["qty"] == "37.5"  # 10 x 2 x 1.25 x 1.5
     assert equity(holder) == "99999.9"
 
 
@@ -80,12 +74,12 @@ def test_shares_bought_since_the_close_are_counted_as_they_are_now(holder):
     holder.buy(type="limit", limit_price="170", extended_hours=True)
     holder.advance(60)
     holder.announce(**TWO_FOR_ONE)
-    before = position(holder)
+    before = holder.position()
     assert before["qty"] == "20"
     # Ten were worth 1,500 at the close, ten cost 155.005 on average; all are worth 3,200.
     assert before["unrealized_intraday_pl"] == "149.95"
     holder.go_to(THURSDAY)
-    after = position(holder)
+    after = holder.position()
     assert (after["qty"], after["unrealized_intraday_pl"]) == ("40", "149.95")
 
 
@@ -118,8 +112,8 @@ def test_a_new_name_is_worth_what_the_old_one_was_until_it_trades(open_rig, own)
     rig.announce(**TWO_FOR_ONE)
     rig.announce(type="name_change", new_symbol="APPL")
     rig.go_to(THURSDAY)
-    assert (equity(rig), position(rig, "APPL")["current_price"]) == ("100099.9", "80")
+    assert (equity(rig), rig.position("APPL")["current_price"]) == ("100099.9", "80")
     rig.go_to(THURSDAY_OPEN)
-    held = position(rig, "APPL")
+    held = rig.position("APPL")
     assert (held["current_price"], held["lastday_price"], held["change_today"]) == ("84", "80", "0.05")
     assert (equity(rig), held["unrealized_intraday_pl"]) == ("100179.9", "80")

@@ -63,7 +63,7 @@ def test_the_exits_wait_until_the_entry_has_filled_whole(open_rig):
     assert statuses(rig, entry["id"]) == ["partially_filled", "held", "held"]
     rig.price("149")
     assert statuses(rig, entry["id"]) == ["filled", "new", "held"]
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert rig.position()["qty_available"] == "0"
 
 
 def test_an_entry_canceled_with_a_part_filled_leaves_its_shares_without_cover(open_rig):
@@ -71,7 +71,7 @@ def test_an_entry_canceled_with_a_part_filled_leaves_its_shares_without_cover(op
     entry = rig.post("/v2/orders", **bracket_body(client_order_id="entry"))
     assert rig.cancel(entry["legs"][1]["id"]) == (204, None)
     assert statuses(rig, entry["id"]) == ["canceled", "canceled", "canceled"]
-    position = rig.get("/v2/positions/AAPL")
+    position = rig.position()
     assert (position["qty"], position["qty_available"]) == ("4", "4")
 
 
@@ -82,7 +82,7 @@ def test_an_entry_of_the_day_that_expires_takes_its_exits_with_it(open_rig):
     rig.price("155")
     rig.go_to("2013-01-02T21:00:00Z")
     assert statuses(rig, entry["id"]) == ["expired", "canceled", "canceled"]
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "4"
+    assert rig.position()["qty_available"] == "4"
 
 
 def test_exits_of_the_day_expire_together(rig):
@@ -142,7 +142,7 @@ def test_cancel_of_one_exit_cancels_the_other_and_sells_nothing(entered, leg):
     rig, entry, *_ = entered
     assert rig.cancel(entered[leg]) == (204, None)
     assert statuses(rig, entry) == ["filled", "canceled", "canceled"]
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "10"
+    assert rig.position()["qty_available"] == "10"
 
 
 def test_a_filled_entry_cannot_be_canceled_and_its_exits_stay(entered):
@@ -179,7 +179,7 @@ def test_a_short_bracket_is_the_mirror_of_a_long_one(rig):
     entry = rig.post("/v2/orders", **bracket_body(side="sell", **legs))
     assert [(leg["side"], leg["position_intent"]) for leg in entry["legs"]] == [("buy", "buy_to_close")] * 2
     assert statuses(rig, entry["id"]) == ["filled", "new", "held"]
-    assert rig.get("/v2/positions/AAPL")["qty"] == "-10"
+    assert rig.position()["qty"] == "-10"
     rig.price("155", "155.01")
     assert statuses(rig, entry["id"]) == ["filled", "canceled", "filled"]
     assert rig.get("/v2/positions") == []

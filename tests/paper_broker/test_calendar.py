@@ -83,6 +83,7 @@ def test_a_clock_can_be_asked_for_another_time_than_now(rig):
     assert (clock["timestamp"], clock["phase"]) == ("2018-07-03T12:59:59-04:00", "core")
     assert clock["phase_until"] == "2018-07-03T13:00:00-04:00"
     assert refused(rig, "/v3/clock", time="2199-01-01T00:00:00Z")[0] == 400
+    assert refused(rig, "/v3/clock", time="1247-04-15T00:20:55Z")[0] == 400
 
 
 def test_without_names_every_market_has_a_clock(rig):

@@ -114,7 +114,7 @@ def test_outside_the_session_the_closing_order_waits_for_the_next(holder):
     holder.go_to("2013-01-02T23:00:00Z")
     status, order = close(holder)
     assert (status, order["status"]) == (200, "accepted")
-    assert holder.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert holder.position()["qty_available"] == "0"
 
 
 def test_closing_all_without_positions_closes_nothing(rig):
@@ -159,7 +159,7 @@ def test_closing_is_an_order_which_a_suspended_account_may_not_send(holder):
 
 
 def test_the_position_in_a_coin_has_no_slash_in_its_name(coin_holder):
-    position = coin_holder.get("/v2/positions/BTCUSD")
+    position = coin_holder.position("BTCUSD")
     shown = {"symbol": "BTCUSD", "asset_class": "crypto", "exchange": "CRYPTO", "asset_marginable": False}
     assert {name: position[name] for name in shown} == shown
     assert coin_holder.get("/v2/positions") == [position]
@@ -173,7 +173,7 @@ def test_the_position_in_a_coin_is_not_found_by_its_pair(coin_holder, method, na
 
 
 def test_a_coin_is_closed_until_canceled_and_whole_of_it_less_the_fee(coin_holder):
-    held = coin_holder.get("/v2/positions/BTCUSD")["qty"]
+    held = coin_holder.position("BTCUSD")["qty"]
     (closed,) = close_all(coin_holder)
     order = closed["body"]
     assert (closed["symbol"], closed["status"]) == ("BTCUSD", 200)

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,14 +9,11 @@ from lib.paper_broker.exchange.book import new_account
 from lib.paper_broker.exchange.hours import Hours
 from lib.paper_broker.exchange.market import Market, quote_tick
 from lib.paper_broker.history.bars import PricesError
+from tests.paper_broker.rig import at
 
 SATURDAY = "2018-11-24"
 DAILY = f"{SATURDAY},50000,50400,49000.5,50100.25,7.5\n2018-11-25,50100,50200,50000,50150,3\n"
 STOCK = "2018-11-23,100,104,98,101,390\n2018-11-26,102,103,99,100,390\n"
-
-
-def at(text):
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def market_on(feed):

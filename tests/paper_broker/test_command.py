@@ -15,15 +15,6 @@ from lib.paper_broker.message import Request
 from lib.paper_broker.profiles import PROFILES
 
 ROOT = Path(__file__).parents[2]
-DAILY = "timestamp,open,high,low,close,volume\n2013-01-02,100,104,98,101,1\n2013-01-03,102,103,99,100,1\n"
-
-
-@pytest.fixture
-def prices(tmp_path):
-    directory = tmp_path / "prices"
-    directory.mkdir()
-    (directory / "AAA.csv").write_text(DAILY)
-    return directory
 
 
 def test_help_teaches_the_clock_hand_prices_profiles_switches_and_faults(capsys):
@@ -119,7 +110,7 @@ def test_it_serves_on_loopback_and_goes_on_where_it_was_killed(prices, tmp_path)
                 session.trust_env = False
                 assert session.get(f"{url}/v2/account", timeout=5).json()["cash"] == cash
                 assert session.get(f"{url}/v2/clock", timeout=5).json()["timestamp"] == "2013-01-02T09:30:00-05:00"
-                order = {"symbol": "AAA", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"}
+                order = {"symbol": "AAPL", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"}
                 session.post(f"{url}/v2/orders", json=order, timeout=5).raise_for_status()
         finally:
             process.send_signal(signal.SIGKILL)

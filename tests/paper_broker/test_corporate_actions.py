@@ -14,19 +14,13 @@ from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
 from lib.paper_broker.program import open_paper
 from lib.paper_broker.transport import PaperAdapter
-from tests.paper_broker.rig import WEDNESDAY_OPEN, Rig, order_body
+from tests.paper_broker.rig import ONE_FOR_TWENTY, TWO_FOR_ONE, WEDNESDAY_OPEN, Rig, order_body
 
 MINUTES = Path(__file__).parents[3] / "shared" / "data" / "AAPL-1Min-2014-06-05_09.csv"
 ACTIVITIES = "/v2/account/activities"
 THURSDAY_BEFORE = "2013-01-03T04:59:00Z"  # a minute before midnight in New York
 THURSDAY = "2013-01-03T05:00:00Z"
 THURSDAY_OPEN = "2013-01-03T14:31:00Z"
-TWO_FOR_ONE = {"type": "forward_split", "old_rate": "1", "new_rate": "2"}
-ONE_FOR_TWENTY = {"type": "reverse_split", "old_rate": "20", "new_rate": "1"}
-
-
-def position(rig, symbol="AAPL"):
-    return rig.get(f"/v2/positions/{symbol}")
 
 
 def equity(rig):
@@ -44,9 +38,9 @@ def rows(rig, kind):
 def test_a_forward_split_takes_effect_at_midnight_and_leaves_the_cost(holder):
     holder.announce(**TWO_FOR_ONE)
     holder.go_to(THURSDAY_BEFORE)
-    assert position(holder)["qty"] == "10"
+    assert holder.position()["qty"] == "10"
     holder.go_to(THURSDAY)
-    held = position(holder)
+    held = holder.position()
     assert (held["qty"], held["cost_basis"], held["avg_entry_price"]) == ("20", "1500.1", "75.005")
 
 
@@ -57,7 +51,7 @@ def test_a_split_alone_changes_neither_equity_nor_what_was_gained_today(holder):
     holder.go_to(THURSDAY)
     # The last price is of the day before: it is read as half of itself.
     assert equity(holder) == before == (Decimal("99999.9"), Decimal("99999.9"))
-    held = position(holder)
+    held = holder.position()
     assert (held["current_price"], held["lastday_price"], held["change_today"]) == ("75", "75", "0")
 
 
@@ -68,7 +62,7 @@ def test_a_quote_by_hand_is_divided_too(holder):
     before = equity(holder)[0]
     holder.go_to(THURSDAY)
     assert equity(holder)[0] == before == Decimal(100_000) - Decimal("1500.1") + 1600
-    assert position(holder)["current_price"] == "80"
+    assert holder.position()["current_price"] == "80"
 
 
 def test_a_forward_split_is_told_in_two_rows_of_one_group(holder):
@@ -91,7 +85,7 @@ def test_a_reverse_split_leaves_fractions_and_no_cash_in_lieu(open_rig):
     cash = rig.get("/v2/account")["cash"]
     rig.announce(**ONE_FOR_TWENTY)
     rig.go_to(THURSDAY)
-    assert position(rig)["qty"] == "1.65"
+    assert rig.position()["qty"] == "1.65"
     assert rig.get("/v2/account")["cash"] == cash
     assert [row["activity_sub_type"] for row in rows(rig, "SPLIT")] == ["RSPLIT", "RSPLIT"]
 
@@ -101,7 +95,7 @@ def test_a_short_position_is_split_as_well(open_rig):
     rig.sell(qty="10")
     rig.announce(**TWO_FOR_ONE)
     rig.go_to(THURSDAY)
-    held = position(rig)
+    held = rig.position()
     assert (held["qty"], held["avg_entry_price"]) == ("-20", "75")
 
 
@@ -110,7 +104,7 @@ def test_fills_that_are_not_booked_yet_are_split_with_the_rest(open_rig):
     rig.buy(qty="10")
     rig.announce(**TWO_FOR_ONE)
     rig.go_to(THURSDAY)
-    assert position(rig)["qty"] == "20"
+    assert rig.position()["qty"] == "20"
 
 
 def test_a_split_can_be_left_to_the_prices_alone(open_rig):
@@ -118,7 +112,7 @@ def test_a_split_can_be_left_to_the_prices_alone(open_rig):
     rig.buy()
     rig.announce(**TWO_FOR_ONE)
     rig.go_to(THURSDAY)
-    assert position(rig)["qty"] == "10"
+    assert rig.position()["qty"] == "10"
     assert rows(rig, "SPLIT") == []
 
 
@@ -132,7 +126,7 @@ def test_an_unadjusted_oco_stop_fires_at_the_open_after_a_split(holder):
     holder.go_to(THURSDAY_OPEN)
     stop = holder.order(parent["legs"][0]["id"])
     assert (stop["status"], stop["qty"], stop["stop_price"], stop["filled_avg_price"]) == ("filled", "10", "145", "75")
-    assert position(holder)["qty"] == "10"
+    assert holder.position()["qty"] == "10"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +165,7 @@ def test_orders_can_be_left_as_they_are(open_rig):
 def test_a_stock_dividend_adds_shares(holder):
     holder.announce(type="stock_dividend", rate="0.05")
     holder.go_to(THURSDAY)
-    held = position(holder)
+    held = holder.position()
     assert (held["qty"], held["cost_basis"]) == ("10.5", "1500.1")
     (row,) = rows(holder, "DIV")
     assert (row["activity_sub_type"], row["qty"], row["net_amount"]) == ("SDIV", "0.5", "0")
@@ -230,7 +224,7 @@ def test_a_new_name_goes_on_with_position_and_prices(holder):
     holder.announce(type="name_change", new_symbol="APPL")
     holder.go_to(THURSDAY)
     assert [held["symbol"] for held in holder.get("/v2/positions")] == ["APPL"]
-    held = position(holder, "APPL")
+    held = holder.position("APPL")
     assert (held["qty"], held["cost_basis"], held["current_price"]) == ("10", "1500.1", "150")
     assert holder.order(order)["status"] == "canceled"
     old, new = rows(holder, "NC")
@@ -259,7 +253,7 @@ def test_a_new_name_with_prices_of_its_own_goes_by_them(open_rig):
     rig.buy()
     rig.announce(type="name_change", new_symbol="APPL")
     rig.go_to(THURSDAY_OPEN)
-    held = position(rig, "APPL")
+    held = rig.position("APPL")
     assert (held["qty"], held["current_price"]) == ("10", "155")
 
 
@@ -305,7 +299,7 @@ def test_an_action_by_hand_outlives_the_process_and_happens_once(tmp_path):
     for _ in range(2):
         again = embedded(RecordedClock(now), tmp_path, state=state)
         again.go_to("2013-01-03T14:00:00Z")
-        assert position(again)["qty"] == "20"
+        assert again.position()["qty"] == "20"
         assert len(rows(again, "SPLIT")) == 2
         again.paper.close()
 
@@ -347,11 +341,11 @@ def test_apples_split_leaves_the_equity_as_it_was(apple):
     before = equity(apple)
     assert before[1] == cash + 10 * Decimal("645.57")
     apple.go_to("2014-06-09T04:00:00Z")
-    assert position(apple)["qty"] == "70"
+    assert apple.position()["qty"] == "70"
     assert equity(apple) == before
     apple.go_to("2014-06-09T13:30:00Z")
     # 92.69 is half a percent above a seventh of 645.57.
-    assert Decimal("0.004") < Decimal(position(apple)["change_today"]) < Decimal("0.007")
+    assert Decimal("0.004") < Decimal(apple.position()["change_today"]) < Decimal("0.007")
 
 
 def test_apples_split_fires_an_unadjusted_stop_at_the_open(apple):
@@ -361,4 +355,4 @@ def test_apples_split_fires_an_unadjusted_stop_at_the_open(apple):
     stop = apple.order(parent["legs"][0]["id"])
     assert (stop["status"], stop["filled_qty"]) == ("filled", "10")
     assert Decimal("92.50") <= Decimal(stop["filled_avg_price"]) <= Decimal("92.95")
-    assert position(apple)["qty"] == "60"
+    assert apple.position()["qty"] == "60"

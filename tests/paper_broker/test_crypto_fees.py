@@ -24,7 +24,7 @@ def send(rig, side, qty, **body):
 
 
 def held(rig):
-    return Decimal(rig.get("/v2/positions/BTCUSD")["qty"])
+    return Decimal(rig.position("BTCUSD")["qty"])
 
 
 def cash(rig):
@@ -34,7 +34,7 @@ def cash(rig):
 def test_a_buy_pays_in_coins_and_the_order_stays_gross(coins):
     order = send(coins, "buy", "0.1")
     assert coins.order(order)["filled_qty"] == "0.1"
-    position = coins.get("/v2/positions/BTCUSD")
+    position = coins.position("BTCUSD")
     assert position["qty"] == "0.09975"  # 25 basis points less
     assert position["avg_entry_price"] == "50000"
     assert cash(coins) == 95_000

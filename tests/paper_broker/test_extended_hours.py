@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ from lib.paper_broker.exchange.book import new_account
 from lib.paper_broker.exchange.hours import Hours, Phase
 from lib.paper_broker.exchange.market import Market
 from lib.paper_broker.exchange.records import HandQuote
+from tests.paper_broker.rig import at
 
 # A Monday in winter, with a bar before the open, two in the session, one after the close and one of the late evening.
 MINUTES = """\
@@ -19,10 +20,6 @@ MINUTES = """\
 2018-11-26T21:00:00Z,30,30,30,30,400
 2018-11-27T00:59:00Z,40,40,40,40,500
 """
-
-
-def at(text):
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @pytest.fixture

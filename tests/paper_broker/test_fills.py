@@ -138,7 +138,7 @@ def pages(rig):
 def test_fractions_of_a_share_are_bought_and_sold(rig):
     order = rig.order(rig.buy(qty=0.123456789)["id"])
     assert (order["status"], order["qty"], order["filled_qty"]) == ("filled", "0.123456789", "0.123456789")
-    assert rig.get("/v2/positions/AAPL")["qty"] == "0.123456789"
+    assert rig.position()["qty"] == "0.123456789"
     rig.sell(qty="0.123456789")
     assert rig.get("/v2/positions") == []
 

@@ -30,15 +30,7 @@ from alpaca.trading.requests import (
 )
 
 from lib.paper_broker.prices import ScriptedFeed
-from lib.paper_broker.transport import PaperAdapter
-from tests.paper_broker.rig import WEDNESDAY_OPEN
-
-
-def connected(client, rig):
-    client._session.trust_env = False
-    if rig.url.endswith(".invalid"):
-        client._session.mount(rig.url, PaperAdapter(rig.paper))
-    return client
+from tests.paper_broker.rig import WEDNESDAY_OPEN, connected
 
 
 @pytest.fixture

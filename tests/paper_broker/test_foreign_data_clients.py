@@ -28,7 +28,7 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from alpaca.trading.client import TradingClient
 
 from lib.paper_broker.prices import ScriptedFeed
-from lib.paper_broker.transport import PaperAdapter
+from tests.paper_broker.rig import connected
 
 FIRST, SECOND = datetime(2013, 1, 2, 14, 30, tzinfo=UTC), datetime(2013, 1, 3, 14, 30, tzinfo=UTC)
 BOTH = {"symbol_or_symbols": ["AAPL", "NOPE"]}
@@ -42,13 +42,6 @@ def rig(open_rig):
         "BTC/USD": [(FIRST, Decimal(20_000)), (SECOND, Decimal(21_000))],
     }
     return open_rig(feed=ScriptedFeed(prices), now=SECOND)
-
-
-def connected(client, rig):
-    client._session.trust_env = False
-    if rig.url.endswith(".invalid"):
-        client._session.mount(rig.url, PaperAdapter(rig.paper))
-    return client
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_an_oco_before_the_position_is_booked_is_no_exit(open_rig):
     assert rig.get("/v2/positions") == []
     assert rig.refused(422, 42210000, **oco_body())["message"] == "oco orders must be exit orders"
     rig.advance(2)
-    assert rig.get("/v2/positions/AAPL")["qty"] == "10"
+    assert rig.position()["qty"] == "10"
     assert rig.oco()["status"] == "new"
 
 
@@ -89,7 +89,7 @@ def test_a_target_that_fills_in_part_leaves_the_stop_the_rest(open_rig):
     target, stop = group(rig, parent)
     assert (target["status"], target["qty"], target["filled_qty"]) == ("partially_filled", "10", "4")
     assert (stop["status"], stop["qty"]) == ("held", "6")
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert rig.position()["qty_available"] == "0"
     rig.price("144.90")
     target, stop = group(rig, parent)
     assert (stop["status"], stop["filled_qty"]) == ("filled", "6")
@@ -124,12 +124,12 @@ def test_a_group_is_open_while_any_member_is_live(open_rig):
 def test_cancel_of_either_member_cancels_the_group_and_frees_the_shares(holder):
     for member in ("parent", "leg"):
         parent = holder.oco()
-        assert holder.get("/v2/positions/AAPL")["qty_available"] == "0"
+        assert holder.position()["qty_available"] == "0"
         order_id = parent["id"] if member == "parent" else parent["legs"][0]["id"]
         assert holder.cancel(order_id) == (204, None)
         target, stop = group(holder, parent)
         assert (target["status"], stop["status"]) == ("canceled", "canceled")
-        assert holder.get("/v2/positions/AAPL")["qty_available"] == "10"
+        assert holder.position()["qty_available"] == "10"
 
 
 def test_a_member_that_was_canceled_by_its_sibling_cancels_silently_a_filled_one_does_not(holder):
@@ -146,7 +146,7 @@ def test_a_day_oco_expires_as_a_group(holder):
     target, stop = group(holder, parent)
     assert (target["status"], stop["status"]) == ("expired", "expired")
     assert target["expired_at"] == "2013-01-02T21:00:00Z"
-    assert holder.get("/v2/positions/AAPL")["qty_available"] == "10"
+    assert holder.position()["qty_available"] == "10"
 
 
 def test_the_walk_takes_the_price_of_the_step_that_reached_the_stop(open_rig):
@@ -188,10 +188,10 @@ def test_a_switch_leaves_the_stop_held_for_ever_beside_a_target_that_filled_in_p
         "10",
         "0",
     )
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert rig.position()["qty_available"] == "0"
     assert rig.cancel(stop["id"]) == (204, None)
     assert [order["status"] for order in group(rig, parent)] == ["canceled", "canceled"]
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "4"
+    assert rig.position()["qty_available"] == "4"
 
 
 def test_a_switch_lets_a_stop_that_filled_in_part_end_its_target(open_rig):
@@ -201,7 +201,7 @@ def test_a_switch_lets_a_stop_that_filled_in_part_end_its_target(open_rig):
     rig.price("145")
     target, stop = group(rig, parent)
     assert (target["status"], stop["status"], stop["filled_qty"]) == ("canceled", "partially_filled", "7")
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert rig.position()["qty_available"] == "0"
     rig.price("150")
     assert rig.get("/v2/positions") == []
 
@@ -230,7 +230,7 @@ def test_a_switch_lets_both_legs_fill_within_a_minute(open_rig):
     rig.cancel(slow["id"])
     rig.price("145")
     assert [order["status"] for order in group(rig, fast)] == ["filled", "filled"]
-    assert rig.get("/v2/positions/AAPL")["qty"] == "-10"
+    assert rig.position()["qty"] == "-10"
 
 
 def test_a_stop_that_stays_held_does_not_outlive_its_target_though_both_legs_may_fill(open_rig):

@@ -3,6 +3,8 @@ from uuid import UUID
 
 import pytest
 
+from tests.paper_broker.rig import order_body
+
 ORDER_FIELDS = [
     "id",
     "client_order_id",
@@ -44,15 +46,8 @@ ORDER_FIELDS = [
 ]
 
 
-def limit(price="140", **body):
-    return {
-        "symbol": "AAPL",
-        "qty": "10",
-        "side": "buy",
-        "type": "limit",
-        "time_in_force": "day",
-        "limit_price": price,
-    } | body
+def limit(**body):
+    return order_body(**{"type": "limit", "limit_price": "140"} | body)
 
 
 def test_a_new_order_has_every_field_that_alpaca_sends_numbers_as_strings(rig):

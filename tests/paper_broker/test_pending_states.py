@@ -51,7 +51,7 @@ def test_shares_are_free_only_some_time_after_the_cancel_is_done(open_rig):
     rig.cancel(order["id"])
 
     def seen():
-        return rig.order(order["id"])["status"], rig.get("/v2/positions/AAPL")["qty_available"]
+        return rig.order(order["id"])["status"], rig.position()["qty_available"]
 
     assert seen() == ("pending_cancel", "0")
     rig.advance(0.015)
@@ -69,9 +69,9 @@ def test_only_what_had_not_filled_is_released_late(open_rig):
     rig.buy()
     order = rig.sell(qty="7", client_order_id="mine")
     rig.cancel(order["id"])
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "3"  # 10 - 4 sold - 3 not free yet
+    assert rig.position()["qty_available"] == "3"  # 10 - 4 sold - 3 not free yet
     rig.advance(5)
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "6"
+    assert rig.position()["qty_available"] == "6"
 
 
 def test_an_entry_that_fills_before_its_cancel_is_done_brings_its_exits_into_force(open_rig):

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 from math import isqrt
@@ -12,13 +12,10 @@ from lib.domain.money import is_on_tick, tick_size
 from lib.paper_broker.exchange import chance
 from lib.paper_broker.history.bars import Bar, PricesError
 from lib.paper_broker.history.bridge import path_of_day
+from tests.paper_broker.rig import at
 
 HALF_DAY = sessions.load().on(date(2018, 11, 23))
 DAY = sessions.load().on(date(2018, 11, 26))
-
-
-def at(text):
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def whole_path(feed, symbol="AAA"):

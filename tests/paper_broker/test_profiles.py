@@ -50,7 +50,7 @@ def test_fills_are_in_parts_on_alpacas_paper_and_never_in_the_ideal(behaving, na
 def test_in_the_ideal_everything_is_visible_at_once(behaving):
     rig = behaving("ideal")
     rig.buy()
-    assert rig.get("/v2/positions/AAPL")["qty"] == "10"
+    assert rig.position()["qty"] == "10"
     resting = rig.buy(type="limit", limit_price="100")
     assert [order["id"] for order in rig.get("/v2/orders")] == [resting["id"]]
     rig.cancel(resting["id"])
@@ -66,7 +66,7 @@ def test_on_alpacas_paper_orders_positions_lists_and_cancels_take_part_of_a_seco
     assert rig.get("/v2/positions") == []
     assert rig.get("/v2/orders", status="all") == []
     rig.advance(1)
-    assert rig.get("/v2/positions/AAPL")["qty"] == "10"
+    assert rig.position()["qty"] == "10"
     assert [order["status"] for order in rig.get("/v2/orders", status="all")] == ["filled"]
     resting = rig.sell(type="limit", limit_price="200")
     rig.advance(1)
@@ -74,9 +74,9 @@ def test_on_alpacas_paper_orders_positions_lists_and_cancels_take_part_of_a_seco
     assert rig.order(resting["id"])["status"] == "pending_cancel"
     rig.advance(0.02)
     assert rig.order(resting["id"])["status"] == "canceled"
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert rig.position()["qty_available"] == "0"
     rig.advance(0.07)
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "10"
+    assert rig.position()["qty_available"] == "10"
 
 
 @pytest.mark.parametrize(("name", "refused"), [("ideal", 0), ("alpaca-paper", 5)])

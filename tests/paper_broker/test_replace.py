@@ -57,7 +57,7 @@ def test_the_new_order_may_fill_at_once(rig, resting):
     new = replaced(rig, resting["id"], limit_price="150.01")
     assert new["status"] == "new"
     assert rig.order(new["id"])["status"] == "filled"
-    assert rig.get("/v2/positions/AAPL")["qty"] == "10"
+    assert rig.position()["qty"] == "10"
 
 
 def test_the_clients_own_request_is_understood(rig, resting):
@@ -95,7 +95,7 @@ def test_an_old_order_that_fills_first_leaves_the_new_one_rejected(slow):
     old, new = slow.order(old["id"]), slow.order(new["id"])
     assert (old["status"], old["replaced_by"]) == ("filled", None)
     assert (new["status"], new["filled_qty"], new["failed_at"]) == ("rejected", "0", "2013-01-02T15:00:02Z")
-    assert slow.get("/v2/positions/AAPL")["qty"] == "20"
+    assert slow.position()["qty"] == "20"
 
 
 def test_the_quantity_of_the_new_order_is_that_of_the_whole_chain(slow):
@@ -121,7 +121,7 @@ def test_the_quantity_of_the_new_order_is_that_of_the_whole_chain(slow):
         (new["id"], "2", "6"),
         (old["id"], "4", "4"),
     ]
-    assert slow.get("/v2/positions/AAPL")["qty"] == "16"
+    assert slow.position()["qty"] == "16"
 
 
 def test_a_replacement_smaller_than_what_fills_meanwhile_is_rejected_and_the_old_order_goes_on(slow):
@@ -182,7 +182,7 @@ def test_what_fills_of_the_old_order_meanwhile_is_not_set_aside_for_the_new_one(
     leave = rig.sell(qty="3", type="limit", limit_price="160", client_order_id="exit")
     replaced(rig, leave["id"], limit_price="161")
     rig.price("160")  # one fills
-    assert rig.get("/v2/positions/AAPL")["qty_available"] == "1"  # 4 less 1 less 2
+    assert rig.position()["qty_available"] == "1"  # 4 less 1 less 2
 
 
 def test_the_money_of_the_old_order_pays_for_the_new_one(open_rig):
@@ -197,7 +197,7 @@ def test_the_money_of_the_old_order_pays_for_the_new_one(open_rig):
 def test_the_shares_of_the_old_order_are_there_for_the_new_one_and_no_more(holder):
     old = holder.sell(qty="6", type="limit", limit_price="160")
     new = replaced(holder, old["id"], qty="10")
-    assert holder.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert holder.position()["qty_available"] == "0"
     status, body = patch(holder, new["id"], qty="11")
     assert (status, body["message"]) == (403, "insufficient qty available for order (requested: 11, available: 10)")
 

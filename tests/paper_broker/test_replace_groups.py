@@ -47,7 +47,7 @@ def test_the_target_of_an_oco_is_replaced_and_keeps_its_leg(holder):
         [old["legs"][0]["id"]],
     )
     assert nested(holder, old["id"])["legs"] is None
-    assert holder.get("/v2/positions/AAPL")["qty_available"] == "0"
+    assert holder.position()["qty_available"] == "0"
     assert [row["id"] for row in holder.get("/v2/orders", nested="true")] == [new["id"]]
     holder.price("155")
     shown = nested(holder, new["id"])

@@ -21,15 +21,6 @@ from tests.paper_broker.rig import order_body
 
 ROOT = Path(__file__).parents[2]
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the warning is about
-DAILY = "timestamp,open,high,low,close,volume\n2013-01-02,100,104,98,101,1\n2013-01-03,102,103,99,100,1\n"
-
-
-@pytest.fixture
-def prices(tmp_path):
-    directory = tmp_path / "prices"
-    directory.mkdir()
-    (directory / "AAPL.csv").write_text(DAILY)
-    return directory
 
 
 @contextmanager

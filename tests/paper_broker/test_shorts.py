@@ -20,7 +20,7 @@ def seller(rig):
 
 def test_a_sale_without_shares_opens_a_short_position_and_all_its_values_are_signed(seller):
     seller.price("160")
-    position = seller.get("/v2/positions/AAPL")
+    position = seller.position()
     shown = {
         "side": "short",
         "qty": "-10",
@@ -48,7 +48,7 @@ def test_covering_in_two_parts_books_the_gain_and_leaves_the_entry_price(seller)
     seller.price("140")
     order = seller.buy(qty="4")
     assert order["position_intent"] == "buy_to_close"
-    position = seller.get("/v2/positions/AAPL")
+    position = seller.position()
     assert (position["qty"], position["avg_entry_price"], position["cost_basis"]) == ("-6", "150", "-900")
     seller.buy(qty="6")
     assert seller.get("/v2/positions") == []
@@ -80,7 +80,7 @@ def test_no_order_takes_a_position_through_zero(rig, first, second, sign):
 
 def test_an_open_cover_sets_aside_what_it_may_buy_back(seller):
     cover = seller.buy(type="limit", limit_price="140", qty="7")
-    assert seller.get("/v2/positions/AAPL")["qty_available"] == "-3"
+    assert seller.position()["qty_available"] == "-3"
     body = seller.refused(403, 40310000, **order_body(type="limit", limit_price="141", qty="4"))
     assert (body["available"], body["held_for_orders"], body["related_orders"]) == ("3", "-7", [cover["id"]])
 
@@ -174,12 +174,8 @@ def test_sales_and_covers_add_up_to_the_fills_to_the_cent(open_rig):
         if place % 2:
             rig.buy(qty="9")
             rig.advance(600)
-    cash, held = Decimal(100_000), Decimal(0)
-    for row in rig.fills(direction="asc"):
-        sign = 1 if row["side"] == "buy" else -1
-        held += sign * Decimal(row["qty"])
-        cash -= sign * Decimal(row["qty"]) * Decimal(row["price"])
-    position = rig.get("/v2/positions/AAPL")
+    cash, held = rig.counted()
+    position = rig.position()
     assert (Decimal(rig.get("/v2/account")["cash"]), Decimal(position["qty"])) == (cash, held)
     assert held == -20
 
@@ -187,7 +183,7 @@ def test_sales_and_covers_add_up_to_the_fills_to_the_cent(open_rig):
 def test_the_exits_of_a_short_entry_buy_back_and_set_its_shares_aside_once(rig):
     entry = rig.sell(order_class="bracket", take_profit={"limit_price": "140"}, stop_loss={"stop_price": "160"})
     assert [(leg["side"], leg["position_intent"]) for leg in entry["legs"]] == [("buy", "buy_to_close")] * 2
-    position = rig.get("/v2/positions/AAPL")
+    position = rig.position()
     assert (position["qty"], position["qty_available"]) == ("-10", "0")
     rig.price("139.98")
     assert rig.get("/v2/positions") == []
@@ -196,7 +192,7 @@ def test_the_exits_of_a_short_entry_buy_back_and_set_its_shares_aside_once(rig):
 
 def test_an_oco_protects_a_short_position(seller):
     oco = seller.post("/v2/orders", **oco_body(side="buy", target="140", stop="160"))
-    assert (oco["position_intent"], seller.get("/v2/positions/AAPL")["qty_available"]) == ("buy_to_close", "0")
+    assert (oco["position_intent"], seller.position()["qty_available"]) == ("buy_to_close", "0")
     seller.price("160.50")
     assert seller.get("/v2/positions") == []
     assert seller.get("/v2/account")["cash"] == "99894.9"  # sold at 150.00, bought back at 160.51

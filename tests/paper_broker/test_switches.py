@@ -68,7 +68,7 @@ def test_without_the_exemption_a_new_trailing_stop_meets_every_buy_and_a_new_oco
 def test_whether_the_values_of_a_short_are_below_zero(open_rig, signed, sign):
     rig = open_rig(short_values_signed=signed)
     rig.sell(qty="10")  # at the bid of 150.00; what is owed is worth the ask
-    held = rig.get("/v2/positions/AAPL")
+    held = rig.position()
     assert held["side"] == "short"
     assert (held["qty"], held["qty_available"], held["cost_basis"]) == (f"{sign}10", f"{sign}10", f"{sign}1500")
     assert held["market_value"].startswith(sign + "1500")

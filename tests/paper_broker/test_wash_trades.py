@@ -24,19 +24,6 @@ def test_a_resting_sell_stop_blocks_every_plain_buy(holder, buy):
     assert (body["existing_order_id"], body["reject_reason"]) == (stop["id"], BY_STOP)
 
 
-def test_a_market_buy_meets_a_resting_sell_limit(holder):
-    limit = holder.sell(type="limit", limit_price="160")
-    body = refusal(holder)
-    assert (body["existing_order_id"], body["reject_reason"]) == (limit["id"], BY_LIMIT)
-
-
-def test_two_limits_may_not_cross_and_may_stand_apart(holder):
-    holder.sell(type="limit", limit_price="160")
-    body = refusal(holder, type="limit", limit_price="160")
-    assert (body["reject_reason"], body["buy_limit_price"], body["sell_limit_price"]) == (CROSSED, "160", "160")
-    holder.buy(qty="1", type="limit", limit_price="140")
-
-
 # Of ten shares; the sell rests, the buy is new, or the other way round. AAPL is at 150.00 / 150.01.
 CROSSING = [
     ({"type": "stop_limit", "stop_price": "145", "limit_price": "144"}, {"type": "limit", "limit_price": "144"}),
@@ -75,12 +62,6 @@ def test_a_new_sell_stop_meets_a_resting_buy(holder):
     assert refusal(holder, side="sell", type="stop", stop_price="130")["reject_reason"] == BY_LIMIT
 
 
-def test_a_new_oco_and_a_new_trailing_stop_pass(holder):
-    holder.buy(qty="1", type="limit", limit_price="140")
-    holder.oco(qty="5")
-    holder.sell(qty="5", type="trailing_stop", trail_percent="5")
-
-
 def test_a_resting_oco_stands_in_the_way_of_a_plain_buy_that_would_match(holder):
     parent = holder.oco()
     assert refusal(holder, type="limit", limit_price="160")["existing_order_id"] == parent["id"]
@@ -93,8 +74,3 @@ def test_whether_it_does_is_a_switch(open_rig):
     rig.buy()
     rig.oco()
     assert rig.order(rig.buy(qty="1")["id"])["status"] == "filled"
-
-
-def test_other_symbols_do_not_matter(holder):
-    holder.sell(type="stop", stop_price="145")
-    holder.buy(qty="1", symbol="MSFT")

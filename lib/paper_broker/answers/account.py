@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import text
+from lib.domain.money import ZERO, text
 from lib.paper_broker.answers.values import Json, instant, number, rounded
 from lib.paper_broker.exchange import holdings, margin
 from lib.paper_broker.exchange.actions import earlier
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.assets import Asset
     from lib.paper_broker.exchange.engine import Exchange
     from lib.paper_broker.exchange.records import Configuration, Position
-
-ZERO = Decimal(0)
 
 
 def position(exchange: Exchange, held: Position) -> Json:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from lib.domain.money import text
 from lib.paper_broker.answers.values import Json, instant
-from lib.paper_broker.exchange.hours import POST_AFTER_CLOSE, PRE_BEFORE_OPEN, Phase, TradingDay
+from lib.paper_broker.exchange.hours import NEW_YORK, POST_AFTER_CLOSE, PRE_BEFORE_OPEN, Phase, TradingDay
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.history.tape import Bar, Trade
     from lib.sessions import Session
 
-NEW_YORK = ZoneInfo("America/New_York")
 STOCK_QUOTE_SIZE, COIN_QUOTE_SIZE = 100, 1
 VENUE, NO_VENUE = "V", " "
 TAPE = "C"

@@ -10,8 +10,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lib.domain.money import tick_down, tick_size
-from lib.paper_broker.exchange.actions import ONE, ActionKind, CorporateAction
+from lib.domain.money import ONE, ZERO, tick_down, tick_size
+from lib.paper_broker.exchange.actions import ActionKind, CorporateAction
 from lib.paper_broker.exchange.market import Feed, Market
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from lib.paper_broker.exchange.records import Account
 
-ZERO = Decimal(0)
 MARKETS_KEPT = 16
 
 

@@ -7,18 +7,17 @@ example of a reverse split has `executed_at` there (docs.alpaca.markets, "SSE Ev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+
+from lib.domain.money import ONE, ZERO
+from lib.paper_broker.exchange.hours import NEW_YORK, midnight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-NEW_YORK = ZoneInfo("America/New_York")
-ZERO, ONE = Decimal(0), Decimal(1)
 
 
 class ActionKind(StrEnum):
@@ -78,7 +77,7 @@ class CorporateAction:
 @cache
 def start_of(day: date) -> datetime:
     """Return the instant at which a day begins in New York."""
-    return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC)
+    return midnight(day, NEW_YORK)
 
 
 def factor(actions: Sequence[CorporateAction], symbol: str, since: datetime, until: datetime) -> Decimal:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from lib.paper_broker.exchange import coins, combinations, funds, holdings, levels, wash
-from lib.paper_broker.exchange.records import Kind, OrderClass, Side, TimeInForce
+from lib.paper_broker.exchange.hours import NEW_YORK
+from lib.paper_broker.exchange.records import ENTERING, Kind, OrderClass, Side, TimeInForce
 from lib.paper_broker.exchange.refusal import (
     MALFORMED,
     UNPROCESSABLE,
@@ -34,13 +34,11 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.rules import Rules
     from lib.paper_broker.exchange.ticket import Ticket
 
-NEW_YORK = ZoneInfo("America/New_York")
 DOLLAR = Decimal(1)
 AUCTIONS_REOPEN = time(19)
 OPENING_CUTOFF = time(9, 28)
 CLOSING_CUTOFF, CLOSING_CUTOFF_LATE = time(15, 50), time(15, 55)
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
-ENTERING = frozenset({OrderClass.BRACKET, OrderClass.OTO})
 
 
 def check(book: Book, market: Market, rules: Rules, ticket: Ticket, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lib.domain.money import whole_down
 from lib.paper_broker.exchange.assets import AssetClass
-from lib.paper_broker.exchange.records import Kind, Order, OrderClass, TimeInForce
+from lib.paper_broker.exchange.records import FIXED_STOPS, LIMITED, Kind, Order, OrderClass, TimeInForce
 from lib.paper_broker.exchange.refusal import malformed, unprocessable
 from lib.paper_broker.exchange.ticket import (
     Ticket,
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-WITH_LIMIT = frozenset({Kind.LIMIT, Kind.STOP_LIMIT})
-WITH_STOP = frozenset({Kind.STOP, Kind.STOP_LIMIT})
 NAMES = {Kind.STOP_LIMIT: "stop limit", Kind.TRAILING_STOP: "trailing stop"}
 
 
@@ -125,9 +123,9 @@ def _check_prices(order: Order, wanted: Amendment) -> None:
         raise malformed("market orders require no stop or limit price")
     name = NAMES.get(order.kind, order.kind)
     # The first wording is a user's (forum 11938); the others are made alike.
-    if wanted.stop_price is not None and order.kind not in WITH_STOP:
+    if wanted.stop_price is not None and order.kind not in FIXED_STOPS:
         raise malformed(f"{name} orders must not have stop_price")
-    if wanted.limit_price is not None and order.kind not in WITH_LIMIT:
+    if wanted.limit_price is not None and order.kind not in LIMITED:
         raise malformed(f"{name} orders must not have limit_price")
     if wanted.trail is not None and order.kind is not Kind.TRAILING_STOP:
         raise malformed(f"{name} orders must not have trail")

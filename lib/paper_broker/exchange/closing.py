@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lib.domain.money import text, whole_down
 from lib.paper_broker.exchange import holdings
 from lib.paper_broker.exchange.refusal import malformed
-from lib.paper_broker.exchange.ticket import read_number, read_ticket
+from lib.paper_broker.exchange.ticket import QTY_STEP, read_number, read_ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.records import Order, Position
 
 HUNDRED = Decimal(100)
-STEP = Decimal("0.000000001")
 
 
 def read_part(params: Mapping[str, str], held: Position) -> Decimal:
@@ -35,7 +34,7 @@ def read_part(params: Mapping[str, str], held: Position) -> Decimal:
         return abs(held.qty)
     if not 0 < percentage <= HUNDRED:
         raise malformed("percentage must be between 0 and 100")
-    part = (abs(held.qty) * percentage / HUNDRED).quantize(STEP, rounding=ROUND_FLOOR)
+    part = (abs(held.qty) * percentage / HUNDRED).quantize(QTY_STEP, rounding=ROUND_FLOOR)
     # Fractions are sold of a position that has them, not of whole shares.
     return part if held.qty % 1 else whole_down(part)
 

@@ -10,17 +10,17 @@ mergers and removals cancel all orders of the symbol has no source.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from dataclasses import replace
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import text, tick_down, tick_up, whole_down
+from lib.domain.money import ZERO, text, tick_down, tick_up, whole_down
 from lib.paper_broker.exchange import holdings, lifecycle, settlement
 from lib.paper_broker.exchange.actions import ActionKind, CorporateAction
 from lib.paper_broker.exchange.postings import in_cents, post
 from lib.paper_broker.exchange.records import Entitled, HandQuote, Kind, OrderClass, Position, Side, Status, TimeInForce
+from lib.paper_broker.exchange.ticket import QTY_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.engine import Exchange
     from lib.paper_broker.exchange.records import Order
 
-ZERO = Decimal(0)
-NINE_PLACES, FOUR_PLACES = Decimal("0.000000001"), Decimal("0.0001")
+FOUR_PLACES = Decimal("0.0001")
 
 
 def next_instant(exchange: Exchange) -> datetime | None:
@@ -126,10 +125,9 @@ def _stock_dividend(exchange: Exchange, action: CorporateAction, at: datetime) -
 def _rename(exchange: Exchange, action: CorporateAction, at: datetime) -> None:
     book, new = exchange.book, action.new_symbol or action.symbol
     _retire(book, action.symbol, at)
-    hand = dict(book.account.by_hand)
-    if action.symbol in hand:
-        hand[new] = hand.pop(action.symbol)
-        book.account = replace(book.account, by_hand=tuple(sorted(hand.items())))
+    quote = book.account.hand_quote(action.symbol)
+    if quote is not None:
+        book.account = book.account.with_hand_quote(action.symbol, None).with_hand_quote(new, quote)
     held = book.positions.get(action.symbol)
     if held is not None:
         # Our new name is a new asset, as Alpaca's is when the CUSIP changes too.
@@ -257,20 +255,17 @@ def _divided(price: Decimal | None, action: CorporateAction) -> Decimal | None:
 
 
 def _divide_hand_quote(book: Book, action: CorporateAction) -> None:
-    quotes = dict(book.account.by_hand)
-    quote = quotes.get(action.symbol)
+    quote = book.account.hand_quote(action.symbol)
     if quote is not None:
         bid, ask = tick_down(quote.bid / action.shares), tick_up(quote.ask / action.shares)
-        quotes[action.symbol] = HandQuote(bid=bid, ask=ask)
-        book.account = replace(book.account, by_hand=tuple(sorted(quotes.items())))
+        book.account = book.account.with_hand_quote(action.symbol, HandQuote(bid=bid, ask=ask))
 
 
 def _retire(book: Book, symbol: str, at: datetime) -> None:
     """End what is left of a symbol that trades no more: its orders, and the asset itself."""
     _cancel_orders(book, symbol, at)
-    facts = dict(book.account.facts_by_hand)
-    facts[symbol] = json.dumps(book.account.asset_facts(symbol) | {"status": "inactive", "tradable": False})
-    book.account = replace(book.account, facts_by_hand=tuple(sorted(facts.items())))
+    facts = book.account.asset_facts(symbol) | {"status": "inactive", "tradable": False}
+    book.account = book.account.with_asset_facts(symbol, facts)
 
 
 def _earn(book: Book, action: CorporateAction) -> None:
@@ -309,4 +304,4 @@ def _unit(held: Position) -> Decimal:
 
 
 def _nine(qty: Decimal) -> Decimal:
-    return qty.quantize(NINE_PLACES, rounding=ROUND_DOWN).normalize() + ZERO
+    return qty.quantize(QTY_STEP, rounding=ROUND_DOWN).normalize() + ZERO

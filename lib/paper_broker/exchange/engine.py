@@ -8,11 +8,9 @@ order there is nothing to walk.
 from __future__ import annotations
 
 import heapq
-import json
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from lib.paper_broker.exchange import (
     acted,
@@ -26,6 +24,7 @@ from lib.paper_broker.exchange import (
     replacing,
     settlement,
 )
+from lib.paper_broker.exchange.hours import INSTANT, NEW_YORK
 from lib.paper_broker.exchange.market import Quote
 from lib.paper_broker.exchange.records import Activity, HandQuote, Order, Role, Status, TimeInForce
 from lib.paper_broker.exchange.rules import seconds
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.rules import Rules
     from lib.paper_broker.exchange.ticket import Ticket
 
-NEW_YORK = ZoneInfo("America/New_York")
-INSTANT = timedelta(microseconds=1)
 ASKED_TO_END = frozenset({Status.PENDING_CANCEL, Status.PENDING_REPLACE})
 TIMERS = (settlement, fees, lifecycle, replacing, corporate)
 """What the clock alone makes happen: each says when it next has something to do, and does it.
@@ -142,18 +139,12 @@ class Exchange:
 
     def set_quote(self, symbol: str, quote: HandQuote | None) -> None:
         """Set a quote by hand, or give the symbol back to the feed, and let its orders see it."""
-        others = {name: held for name, held in self.book.account.by_hand if name != symbol}
-        if quote is not None:
-            others[symbol] = quote
-        self.book.account = replace(self.book.account, by_hand=tuple(sorted(others.items())))
+        self.book.account = self.book.account.with_hand_quote(symbol, quote)
         self._look(symbol, self.book.live_ids(symbol), self.now)
 
     def set_facts(self, symbol: str, facts: Mapping[str, object] | None) -> None:
         """Say by hand what is special about an asset, or take it all back, and let its orders see what that changes."""
-        others = {name: said for name, said in self.book.account.facts_by_hand if name != symbol}
-        if facts:
-            others[symbol] = json.dumps(dict(sorted(facts.items())))
-        self.book.account = replace(self.book.account, facts_by_hand=tuple(sorted(others.items())))
+        self.book.account = self.book.account.with_asset_facts(symbol, facts)
         self._look(symbol, self.book.live_ids(symbol), self.now)
 
     def cancel(self, order: Order) -> None:

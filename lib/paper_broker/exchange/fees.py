@@ -16,10 +16,11 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import text
+from lib.domain.money import CENT, ZERO, text
 from lib.paper_broker.exchange import postings
-from lib.paper_broker.exchange.actions import NEW_YORK
-from lib.paper_broker.exchange.records import Activity, Kind, Order, Side
+from lib.paper_broker.exchange.assets import COIN_STEP
+from lib.paper_broker.exchange.hours import NEW_YORK
+from lib.paper_broker.exchange.records import LIMITED, Activity, Order, Side
 
 if TYPE_CHECKING:
     from datetime import date
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.rules import Rules
 
 POSTED_AT = time(20, 15)
-ZERO, CENT, NINE_PLACES = Decimal(0), Decimal("0.01"), Decimal("0.000000001")
 BASIS_POINTS = Decimal(10_000)
 
 # Alpaca's brokerage fee schedule of September 2026.
@@ -44,7 +44,7 @@ def of(order: Order, qty: Decimal, price: Decimal, at: datetime, rules: Rules) -
         return ZERO
     rate = (rules.crypto_maker_bps if _rested(order, at) else rules.crypto_taker_bps) / BASIS_POINTS
     if order.side is Side.BUY:
-        return (qty * rate).quantize(NINE_PLACES, rounding=ROUND_CEILING)
+        return (qty * rate).quantize(COIN_STEP, rounding=ROUND_CEILING)
     return (qty * price * rate).quantize(CENT, rounding=ROUND_CEILING)
 
 
@@ -78,7 +78,7 @@ def pass_instant(exchange: Exchange, at: datetime) -> None:
 def _rested(order: Order, at: datetime) -> bool:
     # What fills in the instant in which it comes into the book takes; later it was there first, and makes.
     since = order.elected_at or max(order.created_at, order.works_from)
-    return order.kind in (Kind.LIMIT, Kind.STOP_LIMIT) and since < at
+    return order.kind in LIMITED and since < at
 
 
 def _next_posting(after: datetime) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import text
+from lib.domain.money import ZERO, text
 from lib.paper_broker.exchange import holdings, margin
 from lib.paper_broker.exchange.assets import DOLLARS
 from lib.paper_broker.exchange.hours import Phase
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.rules import Rules
     from lib.paper_broker.exchange.ticket import Ticket
 
-ZERO = Decimal(0)
 DEAR = Decimal(50)
 BUY_STOP_SLACK_CHEAP, BUY_STOP_SLACK_DEAR = Decimal("1.04"), Decimal("1.025")
 SHORT_SLACK = Decimal("1.03")

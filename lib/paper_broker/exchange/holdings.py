@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import tick_down, tick_up
+from lib.domain.money import ONE, ZERO, tick_down, tick_up
 from lib.paper_broker.exchange.actions import earlier, factor
 from lib.paper_broker.exchange.records import OrderClass, Position, Side, Status
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.book import Book
     from lib.paper_broker.exchange.market import Market, Quote
     from lib.paper_broker.exchange.records import Order, Releasing, Unbooked
-
-ZERO, ONE = Decimal(0), Decimal(1)
 
 
 def booked_qty(book: Book, symbol: str) -> Decimal:

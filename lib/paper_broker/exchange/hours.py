@@ -16,18 +16,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from lib.paper_broker.exchange.assets import AssetClass
 from lib.sessions import Session, Sessions
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, tzinfo
 
+NEW_YORK = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)
 # Every session opens at 9:30 in New York, and clocks change on a Sunday morning: no time zone is needed.
 PRE_BEFORE_OPEN = timedelta(hours=5, minutes=30)
 OVERNIGHT_BEFORE_OPEN = timedelta(hours=13, minutes=30)
 POST_AFTER_CLOSE = timedelta(hours=4)
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """Return the instant at which a day begins somewhere."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 class CalendarEnded(LookupError):
@@ -103,7 +111,7 @@ class Hours:
     def on(self, day: date) -> Session | None:
         """Return the session of a day, None when the exchange rests."""
         if self.always_open:
-            return _whole_day(datetime(day.year, day.month, day.day, tzinfo=UTC))
+            return _whole_day(midnight(day, UTC))
         return self.sessions.on(day)
 
     def next_after(self, now: datetime) -> Session:
@@ -162,7 +170,7 @@ class Hours:
         try:
             session = self.sessions.last_before(now)
             if session.close > now:
-                session = self.sessions.last_before(session.open - timedelta(microseconds=1))
+                session = self.sessions.last_before(session.open - INSTANT)
         except LookupError:
             return None
         return session.close

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lib.domain.money import CENT, text
-from lib.paper_broker.exchange.records import Kind, OrderClass, Side
+from lib.paper_broker.exchange.records import FIXED_STOPS, Kind, OrderClass, Side
 from lib.paper_broker.exchange.refusal import unprocessable
 
 if TYPE_CHECKING:
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.ticket import Ticket
 
 TARGET, STOP = "take_profit.limit_price", "stop_loss.stop_price"
-STOPPING = frozenset({Kind.STOP, Kind.STOP_LIMIT})
 
 
 def check_stop(kind: Kind, side: Side, stop_price: Decimal | None, quote: Quote | None) -> None:
     """Refuse a stop that is already breached: it is not triggered, it is refused. Stop limits are taken to be alike."""
-    if kind not in STOPPING or stop_price is None or quote is None:
+    if kind not in FIXED_STOPS or stop_price is None or quote is None:
         return
     price = quote.bid if side is Side.SELL else quote.ask
     if not price:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lib.paper_broker.exchange.records import NEVER, OrderClass, Releasing, Role, Status, TimeInForce
+from lib.paper_broker.exchange.records import ENTERING, NEVER, Releasing, Role, Status, TimeInForce
 from lib.paper_broker.exchange.rules import seconds
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.records import Order
 
 BEFORE_THE_VENUE = frozenset({Status.ACCEPTED, Status.PENDING_NEW})
-WITH_ENTRY = frozenset({OrderClass.BRACKET, OrderClass.OTO})
 BOTH_LEGS_FILL_FOR = timedelta(minutes=1)
 
 
@@ -223,7 +222,7 @@ def _resize_other_exit(exchange: Exchange, other: Order, partly: Order, at: date
 
 def is_entry(order: Order) -> bool:
     """Say whether an order is the entry of a bracket or OTO."""
-    return order.order_class in WITH_ENTRY and order.parent_id is None
+    return order.order_class in ENTERING and order.parent_id is None
 
 
 def members(book: Book, order: Order) -> list[Order]:

@@ -27,32 +27,32 @@ OPEN = LIVE - {Status.HELD}
 class OrderFilter:
     """Which orders a list shows; the bounds are exclusive."""
 
-    status: str = "open"
-    limit: int = 50
-    after: datetime | None = None
-    until: datetime | None = None
-    ascending: bool = False
-    nested: bool = False
-    symbols: frozenset[str] | None = None
-    side: str | None = None
-    asset_classes: frozenset[str] | None = None
-    after_seq: int | None = None
-    before_seq: int | None = None
-    as_of: datetime | None = None  # lists that lag show orders as they stood then
+    status: str
+    limit: int
+    after: datetime | None
+    until: datetime | None
+    ascending: bool
+    nested: bool
+    symbols: frozenset[str] | None
+    side: str | None
+    asset_classes: frozenset[str] | None
+    after_seq: int | None
+    before_seq: int | None
+    as_of: datetime | None  # lists that lag show orders as they stood then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityFilter:
     """Which activities a list shows; the bounds are exclusive, and go by when a row was written, not by its day."""
 
-    page_size: int = 100
-    page_token: str | None = None
-    ascending: bool = False
-    after: datetime | None = None
-    until: datetime | None = None
-    day: tuple[datetime, datetime] | None = None
-    shows: Callable[[str], bool] | None = None
-    """Whether it shows activities of a kind; None lets all through."""
+    page_size: int
+    page_token: str | None
+    ascending: bool
+    after: datetime | None
+    until: datetime | None
+    day: tuple[datetime, datetime] | None
+    shows: Callable[[str], bool]
+    """Whether it shows activities of a kind."""
 
 
 def list_orders(book: Book, wanted: OrderFilter) -> list[Order]:
@@ -75,7 +75,7 @@ def list_activities(book: Book, wanted: ActivityFilter) -> list[Activity | NonTr
         first, last = (bisect_left(ids, bound, key=book.activity_time) for bound in wanted.day)
         ids = ids[first:last]
     found = map(book.activity, ids if wanted.ascending else reversed(ids))
-    shown = (one for one in found if wanted.shows is None or wanted.shows(_kind(one)))
+    shown = (one for one in found if wanted.shows(_kind(one)))
     return list(islice(shown, wanted.page_size))
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from lib.domain.money import ONE, ZERO
 from lib.paper_broker.exchange import holdings
 from lib.paper_broker.exchange.assets import describe
 from lib.paper_broker.exchange.postings import moved
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.records import Order, Position
     from lib.paper_broker.exchange.rules import Rules
 
-ZERO, ONE, HUNDRED = Decimal(0), Decimal(1), Decimal(100)
+HUNDRED = Decimal(100)
 MARGIN_EQUITY_MIN = Decimal(2000)
 USUAL_MAINTENANCE = Decimal("0.3")
 REG_T, DAY_TRADER = Decimal(2), Decimal(4)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lib.domain.money import CENT, tick_size
 from lib.paper_broker.exchange.assets import COIN_STEP, Asset, asset_id, canonical, describe
+from lib.paper_broker.exchange.hours import INSTANT
 from lib.sessions import Session
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.records import Account
 
 MINUTE = timedelta(minutes=1)
-INSTANT = timedelta(microseconds=1)
 COIN_DIGITS = 5
 
 
@@ -87,10 +87,6 @@ class Market:
         """The corporate actions that the price directory tells of, in the order in which they take effect."""
         self.symbols = frozenset(feed.symbols())
 
-    def is_synthetic(self, symbol: str, at: datetime) -> bool:
-        """Say whether the feed made up the price at `at`."""
-        return self.feed.is_synthetic(symbol, at)
-
     def asset(self, account: Account, symbol: str) -> Asset | None:
         """Return what is known of an asset, None of one that has no prices."""
         if symbol not in self.symbols:
@@ -140,7 +136,7 @@ class Market:
 
     def quote_at_price(self, symbol: str, price: Decimal, at: datetime) -> Quote:
         """Return the quote that a price of the feed stands for."""
-        return Quote(price, price + quote_tick(symbol, price), at, self.is_synthetic(symbol, at))
+        return Quote(price, price + quote_tick(symbol, price), at, self.feed.is_synthetic(symbol, at))
 
     def quote_of_session(self, account: Account, symbol: str, at: datetime, *, extended: bool = False) -> Quote | None:
         """Return the quote at `at` if it can trade: the asset's market is open and the quote is of this session.

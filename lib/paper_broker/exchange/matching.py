@@ -11,11 +11,12 @@ from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import tick_down, tick_up, whole_down
+from lib.domain.money import ONE, ZERO, tick_down, tick_up, whole_down
 from lib.paper_broker.exchange import chance
 from lib.paper_broker.exchange.assets import COIN_STEP, AssetClass
 from lib.paper_broker.exchange.funds import buy_stop_cap
-from lib.paper_broker.exchange.records import WORKING, ZERO, Kind, Side, TimeInForce
+from lib.paper_broker.exchange.records import STOPS, WORKING, Kind, Side, TimeInForce
+from lib.paper_broker.exchange.ticket import QTY_STEP
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.rules import Rules
 
 HUNDRED = Decimal(100)
-ONE = Decimal(1)
-QTY_STEP = Decimal("0.000000001")
-STOPS = frozenset({Kind.STOP, Kind.STOP_LIMIT, Kind.TRAILING_STOP})
 
 
 def works(order: Order, at: datetime) -> bool:

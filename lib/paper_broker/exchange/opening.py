@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
 
+from lib.domain.money import ZERO
 from lib.paper_broker.exchange import funds, holdings, matching
 from lib.paper_broker.exchange.assets import AssetClass
-from lib.paper_broker.exchange.records import NEVER, ZERO, Kind, Order, OrderClass, Role, Status, TimeInForce
+from lib.paper_broker.exchange.hours import NEW_YORK
+from lib.paper_broker.exchange.records import NEVER, Kind, Order, OrderClass, Role, Status, TimeInForce
 from lib.paper_broker.exchange.rules import seconds
 from lib.paper_broker.exchange.ticket import quantity
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.engine import Exchange
     from lib.paper_broker.exchange.ticket import Ticket
 
-NEW_YORK = ZoneInfo("America/New_York")
 GTC_DAYS = 90
 AGED_AT = time(16, 15)  # in New York
 

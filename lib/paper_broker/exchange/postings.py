@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
+from lib.domain.money import CENT, ZERO
 from lib.paper_broker.exchange.records import Activity, NonTrade, Side
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from lib.paper_broker.exchange.book import Book
 
-ZERO, CENT = Decimal(0), Decimal("0.01")
 MOVES_SHARES = frozenset({"SPLIT", "NC", "MA", "REORG"})
 """Kinds whose quantity is a change of the position; a dividend's is the shares it was paid on."""
 

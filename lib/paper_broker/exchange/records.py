@@ -7,15 +7,19 @@ to a record (which fields, which are strings) are in `answers/`; the text form o
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from lib.domain.money import ZERO
 from lib.paper_broker.exchange.actions import CorporateAction
 from lib.paper_broker.exchange.assets import AssetClass
 
-ZERO = Decimal(0)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -72,6 +76,12 @@ class Kind(StrEnum):
     TRAILING_STOP = "trailing_stop"
 
 
+LIMITED = frozenset({Kind.LIMIT, Kind.STOP_LIMIT})
+STOPS = frozenset({Kind.STOP, Kind.STOP_LIMIT, Kind.TRAILING_STOP})
+FIXED_STOPS = STOPS - {Kind.TRAILING_STOP}
+"""The types whose stop stays where their sender put it."""
+
+
 class OrderClass(StrEnum):
     """How orders hang together."""
 
@@ -79,6 +89,10 @@ class OrderClass(StrEnum):
     BRACKET = "bracket"
     OCO = "oco"
     OTO = "oto"
+
+
+ENTERING = frozenset({OrderClass.BRACKET, OrderClass.OTO})
+"""The classes whose first order is an entry, and the legs its exits."""
 
 
 class TimeInForce(StrEnum):
@@ -298,7 +312,21 @@ class Account:
         """Return the quote set by hand, if there is one."""
         return dict(self.by_hand).get(symbol)
 
+    def with_hand_quote(self, symbol: str, quote: HandQuote | None) -> Account:
+        """Return the account with a quote set by hand, or without one."""
+        others = {name: held for name, held in self.by_hand if name != symbol}
+        if quote is not None:
+            others[symbol] = quote
+        return replace(self, by_hand=tuple(sorted(others.items())))
+
     def asset_facts(self, symbol: str) -> dict[str, object]:
         """Return what was said of an asset by hand."""
         said = dict(self.facts_by_hand).get(symbol)
         return dict(json.loads(said)) if said else {}
+
+    def with_asset_facts(self, symbol: str, facts: Mapping[str, object] | None) -> Account:
+        """Return the account with what is said of an asset by hand, or with nothing said of it."""
+        others = {name: said for name, said in self.facts_by_hand if name != symbol}
+        if facts:
+            others[symbol] = json.dumps(dict(sorted(facts.items())))
+        return replace(self, facts_by_hand=tuple(sorted(others.items())))

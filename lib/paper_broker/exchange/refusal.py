@@ -27,6 +27,12 @@ class Refusal(Exception):
         self.message = message
         self.extra = dict(extra or {})
 
+    @property
+    def body(self) -> dict[str, object]:
+        """Return the body of the answer; market data says no without a code."""
+        code = {} if self.code is None else {"code": self.code}
+        return {**code, "message": self.message, **self.extra}
+
 
 def undecodable() -> Refusal:
     """Refuse a body that is not what its fields say: a word where a number belongs, a number for an object."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lib.domain.money import ZERO
 from lib.paper_broker.exchange import admission, funds, holdings, levels, lifecycle, margin, matching, opening, wash
 from lib.paper_broker.exchange.amendment import amend, ticket_of
-from lib.paper_broker.exchange.records import NEVER, ZERO, Kind, OrderClass, Role, Status
+from lib.paper_broker.exchange.records import NEVER, Kind, OrderClass, Role, Status
 from lib.paper_broker.exchange.refusal import unprocessable
 from lib.paper_broker.exchange.rules import seconds
 

@@ -6,21 +6,20 @@ Cash moves at once; shares are shown by the position at once or when the booking
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from lib.domain.money import ZERO
 from lib.paper_broker.exchange import holdings
 from lib.paper_broker.exchange.postings import moved
 from lib.paper_broker.exchange.records import Activity, Position, Unbooked
+from lib.paper_broker.exchange.rules import seconds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from lib.paper_broker.exchange.book import Book
     from lib.paper_broker.exchange.engine import Exchange
-
-ZERO = Decimal(0)
 
 
 def settle(book: Book, activity: Activity, lag_s: Decimal) -> None:
@@ -29,7 +28,7 @@ def settle(book: Book, activity: Activity, lag_s: Decimal) -> None:
     qty, amount = moved(activity)
     book.account = replace(book.account, cash=book.account.cash + amount)
     fill = Unbooked(
-        due=activity.at + timedelta(microseconds=int(lag_s * 1_000_000)),
+        due=activity.at + seconds(lag_s),
         symbol=activity.symbol,
         side=activity.side,
         qty=abs(qty),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from lib.domain.money import CENT, NotMoney, text, whole_down
+from lib.domain.money import CENT, ZERO, NotMoney, text, whole_down
 from lib.paper_broker.exchange.records import Kind, OrderClass, Side, TimeInForce
 from lib.paper_broker.exchange.refusal import forbidden, malformed, undecodable, unprocessable
 
@@ -29,7 +29,6 @@ CLIENT_ORDER_ID_LENGTH_MAX = 128
 TRAIL_PERCENT_MIN = Decimal("0.1")
 NUMBER_DIGITS_MAX = 18
 QTY_STEP = Decimal("0.000000001")
-ZERO = Decimal(0)
 INTENTS = frozenset({"buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"})
 
 

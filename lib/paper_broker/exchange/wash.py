@@ -11,11 +11,10 @@ way round.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import text
-from lib.paper_broker.exchange.records import Kind, OrderClass, Side, Status
+from lib.domain.money import ZERO, text
+from lib.paper_broker.exchange.records import LIMITED, Kind, OrderClass, Side, Status
 from lib.paper_broker.exchange.refusal import Refusal, forbidden
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.rules import Rules
     from lib.paper_broker.exchange.ticket import Ticket
 
-ZERO = Decimal(0)
-LIMITED = frozenset({Kind.LIMIT, Kind.STOP_LIMIT})
 BUY_CROSSES = "sell order exists, buy limit price should be less than existing sell limit price"
 SELL_CROSSES = "buy order exists, sell limit price should be greater than existing buy limit price"
 

@@ -18,11 +18,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from lib.paper_broker.exchange.assets import canonical
+from lib.paper_broker.exchange.hours import NEW_YORK
 from lib.paper_broker.fetching.download import DATA_URL, BarSource, KeysRefused, NotServed, Unreachable, is_safe
-from lib.paper_broker.fetching.price_file import PriceFile
+from lib.paper_broker.fetching.price_file import PriceFile, stamp
 from lib.paper_broker.fetching.progress import progress_of
 from lib.paper_broker.history.bars import PricesError, symbol_of
 from lib.sessions import load
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 EXIT_PARTLY = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-NEW_YORK = ZoneInfo("America/New_York")
 DAYS_AT_ONCE = {"1Min": 31, "1Hour": 366, "1Day": 3660}
 AROUND = timedelta(days=10)
 DAY = timedelta(days=1)
@@ -180,11 +179,6 @@ class _Fetch:
 
 def _file(symbol: str, timeframe: str) -> Path:
     return Path(f"{symbol.replace('/', '')}-{timeframe}.csv")
-
-
-def stamp(at: datetime) -> str:
-    """Write an instant as price files do."""
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def missing(days: Sequence[date], there: AbstractSet[date], asked: Span, at_once: int) -> list[Span]:

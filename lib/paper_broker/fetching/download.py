@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from lib.domain.money import D, NotMoney
+from lib.paper_broker.fetching.price_file import stamp
 from lib.paper_broker.history.bars import Bar
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class BarSource:
         path = "/v1beta3/crypto/us/bars" if coin else "/v2/stocks/bars"
         query = {} if coin else dict(self._query)
         query |= {"symbols": symbol, "timeframe": timeframe, "limit": str(PAGE), "sort": "asc"}
-        query |= {"start": _instant(first), "end": _instant(last)}
+        query |= {"start": stamp(first), "end": stamp(last)}
         token: object = None
         while True:
             page = self._page(path, query)
@@ -171,7 +172,3 @@ def _bar(sent: object) -> Bar:
     except (KeyError, TypeError, ValueError, NotMoney):
         raise NotServed(f"what came is no bar: {str(sent)[:MESSAGE_LENGTH_MAX]}") from None
     return Bar(at, opened, high, low, closed, volume)
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 HEADER = "timestamp,open,high,low,close,volume"
 
 
+def stamp(at: datetime) -> str:
+    """Write an instant as price files do, and as Alpaca reads it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class PriceFile:
     """The bars of one file, which need not be there yet."""
 
@@ -53,7 +58,7 @@ class PriceFile:
         new = changed = 0
         for bar in bars:
             numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume)
-            line = ",".join((f"{bar.at:%Y-%m-%dT%H:%M:%SZ}", *map(text, numbers)))
+            line = ",".join((stamp(bar.at), *map(text, numbers)))
             before = self._lines.get(bar.at)
             new += before is None
             changed += before is not None and before != line

@@ -12,9 +12,9 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from lib.domain.money import tick_size
+from lib.domain.money import ONE, tick_size
 from lib.paper_broker.exchange.actions import ActionKind, factor
-from lib.paper_broker.history.tape import INSTANT
+from lib.paper_broker.exchange.hours import INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.market import Market
     from lib.paper_broker.history.tape import Bar
 
-ONE = Decimal(1)
 SPLITS = frozenset({ActionKind.FORWARD_SPLIT, ActionKind.REVERSE_SPLIT})
 
 

@@ -21,8 +21,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import uuid5
 
-from lib.domain.money import D, NotMoney
-from lib.paper_broker.exchange.actions import ONE, ActionKind, CorporateAction
+from lib.domain.money import ONE, D, NotMoney
+from lib.paper_broker.exchange.actions import ActionKind, CorporateAction
 from lib.paper_broker.exchange.assets import NAMESPACE
 from lib.paper_broker.history.bars import PricesError
 

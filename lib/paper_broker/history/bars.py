@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lib.domain.money import D, NotMoney, tick_size
+from lib.domain.money import ZERO, D, NotMoney, tick_size
 from lib.paper_broker.exchange.assets import COIN_STEP, canonical
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ SHORT_DAY = timedelta(hours=23)  # where days begin at midnight of a city, one a
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 NAMED_LENGTH = re.compile(r"([1-9]\d?)(Min|Hour|Day)")
 UNITS = {"Min": timedelta(minutes=1), "Hour": timedelta(hours=1), "Day": DAY}
-ZERO = Decimal(0)
 
 
 class PricesError(ValueError):

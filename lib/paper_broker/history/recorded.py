@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from lib.paper_broker.exchange.hours import INSTANT
 from lib.paper_broker.exchange.market import quote_tick
 from lib.paper_broker.history.bars import Bars, PricesError, read_bars
 from lib.paper_broker.history.bridge import path_inside_bars, path_of_day
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lib.paper_broker.history.bridge import Part, Steps
 
 DAY = timedelta(days=1)
-MICROSECOND = timedelta(microseconds=1)
 PARTS_KEPT = 64
 HEAD_LINES = (20, 2000, None)
 
@@ -114,7 +114,7 @@ def volume_until(part: Part, at: datetime, step: Decimal) -> Decimal:
     gone = min(max(at, start), end) - start
     if gone == end - start:
         return bar.volume
-    share = bar.volume * (gone // MICROSECOND) / ((end - start) // MICROSECOND)
+    share = bar.volume * (gone // INSTANT) / ((end - start) // INSTANT)
     return share // step * step
 
 

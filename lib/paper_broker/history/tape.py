@@ -2,9 +2,9 @@
 
 Each step is a trade at the best bid and the quote that stands from then on; bars of any length are aggregated from the
 trades, so that bars, quotes and fills agree. A trade's size is made up, and so is the volume of bars where the feed
-knows none. Of stocks, a stretch without a trade has no bar. Of
-coins it has one without volume, at the middle of the quote (docs.alpaca.markets/docs/historical-crypto-data-1). Nothing
-later than `now` is ever seen: a bar that is not over shows what it has so far.
+knows none. Of stocks, a stretch without a trade has no bar. Of coins it has one without volume, at the middle of the
+quote (docs.alpaca.markets/docs/historical-crypto-data-1). Nothing later than `now` is ever seen: a bar that is not over
+shows what it has so far.
 
 A quote set by hand is the latest quote and the latest trade while it stands; history is the feed's alone.
 """
@@ -17,9 +17,10 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from lib.paper_broker.history.timeframe import DAY, DAY_BARS, MINUTE_BARS, midnight
+from lib.domain.money import ZERO
+from lib.paper_broker.exchange.hours import INSTANT, NEW_YORK, midnight
+from lib.paper_broker.history.timeframe import DAY, DAY_BARS, MINUTE_BARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,11 +29,8 @@ if TYPE_CHECKING:
     from lib.paper_broker.exchange.records import Account
     from lib.paper_broker.history.timeframe import Timeframe
 
-NEW_YORK = ZoneInfo("America/New_York")
-INSTANT = timedelta(microseconds=1)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 STOCK_TRADE, COIN_TRADE = Decimal(100), Decimal("0.01")
-ZERO = Decimal(0)
 DAYS_KEPT = 16384
 SPANS_KEPT = 1024
 
@@ -80,7 +78,7 @@ class Tape:
     def trades(self, first: datetime, last: datetime, *, newest_first: bool = False) -> Iterator[Trade]:
         """Go through the trades from `first` to `last`, both included."""
         for at, price in self._steps(first, last, newest_first=newest_first):
-            yield Trade(at, price, self._size, self._market.is_synthetic(self._symbol, at))
+            yield Trade(at, price, self._size, self._market.feed.is_synthetic(self._symbol, at))
 
     def quotes(self, first: datetime, last: datetime, *, newest_first: bool = False) -> Iterator[Quote]:
         """Go through the quotes made from `first` to `last`, both included."""

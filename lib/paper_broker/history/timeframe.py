@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, timedelta
 from enum import StrEnum
 
 DAY = timedelta(days=1)
@@ -79,8 +79,3 @@ def read_timeframe(text: str) -> Timeframe | None:
     count, name = int(found[1]), found[2]
     unit = SHORT.get(name) or Unit(name)
     return Timeframe(count, unit) if count in COUNTS[unit] else None
-
-
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """Return the instant at which a day begins somewhere."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

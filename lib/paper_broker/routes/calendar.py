@@ -10,6 +10,7 @@ from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING
 
 from lib.paper_broker.answers import market as render_market
+from lib.paper_broker.exchange.hours import NEW_YORK
 from lib.paper_broker.exchange.refusal import MALFORMED, Refusal
 from lib.paper_broker.message import answer
 
@@ -51,6 +52,9 @@ def show_clocks(call: Call) -> Response:
     named = call.request.params().get("markets")
     markets = [_market(name) for name in named.split(",")] if named else [_describe(*market) for market in MARKETS]
     hours, now = call.exchange.market.hours, call.time("time") or call.exchange.now
+    if now.date() < FIRST_DAY:
+        # New York's offset once had seconds, which no instant in RFC 3339 can say.
+        raise _wrong(f"invalid time: {now.isoformat()}")
     try:
         return answer({"clocks": [render_market.market_clock(market, hours, now) for market in markets]})
     except (LookupError, OverflowError):
@@ -60,9 +64,9 @@ def show_clocks(call: Call) -> Response:
 def show_market_calendar(call: Call) -> Response:
     """Show the trading days of a market, a week of them unless told."""
     market = _market(call.names["market"])
-    first = call.day("start") or call.exchange.now.astimezone(render_market.NEW_YORK).date()
+    first = call.day("start") or call.exchange.now.astimezone(NEW_YORK).date()
     last = call.day("end") or min(first, date.max - WEEK) + WEEK
-    zone = UTC if call.choice("timezone", ("utc",)) else render_market.NEW_YORK
+    zone = UTC if call.choice("timezone", ("utc",)) else NEW_YORK
     days = [render_market.market_day(day, settles, zone) for day, settles in _days(call, first, last)]
     return answer({"market": market, "calendar": days})
 

@@ -30,14 +30,14 @@ def show_paper(call: Call) -> Response:
     market, now = exchange.market, exchange.now
     by_hand = {symbol for symbol, _ in exchange.book.account.by_hand}
     sources = {
-        symbol: "by hand" if symbol in by_hand else "synthetic" if market.is_synthetic(symbol, now) else "recorded"
+        symbol: "by hand" if symbol in by_hand else "synthetic" if market.feed.is_synthetic(symbol, now) else "recorded"
         for symbol in sorted(market.symbols)
     }
     return answer(
         {
             "paper_broker": "imitates Alpaca's trading and market-data API; no order leaves this machine",
             "now": instant(now),
-            "clock": call.clock_kind,
+            "clock": "recorded" if call.clock else "external",
             "seed": exchange.book.account.seed,
             "always_open": market.hours.always_open,
             "prices": sources,
@@ -48,7 +48,7 @@ def show_paper(call: Call) -> Response:
 def move_clock(call: Call) -> Response:
     """Move the clock forward, to an instant or by seconds, and walk the market there."""
     if call.clock is None:
-        raise unprocessable(f"the clock is {call.clock_kind} and cannot be moved")
+        raise unprocessable("the clock is external and cannot be moved")
     body = read_json(call.request)
     now = _wanted(body, call.exchange.now)
     if now < call.exchange.now:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lib.domain.money import text
-from lib.paper_broker.exchange.actions import NEW_YORK, ActionKind
+from lib.paper_broker.exchange.actions import ActionKind
+from lib.paper_broker.exchange.hours import NEW_YORK
 from lib.paper_broker.exchange.refusal import malformed, not_found, unprocessable
 from lib.paper_broker.history.announcements import AnnouncementError, check_names, read_action
 from lib.paper_broker.message import answer, read_json
-from lib.paper_broker.routes.data_query import wrong
+from lib.paper_broker.routes.data_query import descends, limit, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,20 +65,18 @@ def list_actions(call: Call) -> Response:
     """Show the actions of a span of days, by type; the limit goes for all of them together."""
     params = call.request.params()
     found = _by_ids(call) if "ids" in params else _by_filter(call)
-    sort, token = params.get("sort", "asc"), params.get("page_token")
-    if sort not in {"asc", "desc"}:
-        raise wrong(f"invalid sort: {sort}")
-    found = sorted(found, key=lambda action: (action.ex_date, action.id), reverse=sort == "desc")
+    found = sorted(found, key=lambda action: (action.ex_date, action.id), reverse=descends(call))
+    token = params.get("page_token")
     if token is not None:
         places = [place for place, action in enumerate(found) if action.id == token]
         if not places:
             raise wrong("invalid page_token")
         found = found[places[0] + 1 :]
-    limit = _limit(params.get("limit"))
+    most = limit(call, LIMIT, LIMIT_MAX)
     page: dict[str, list[Json]] = {}
-    for action in found[:limit]:
+    for action in found[:most]:
         page.setdefault(f"{action.kind}s", []).append(_SHAPES[action.kind](action))
-    following = found[limit - 1].id if len(found) > limit else None
+    following = found[most - 1].id if len(found) > most else None
     return answer({"corporate_actions": page, "next_page_token": following})
 
 
@@ -158,15 +157,6 @@ def _day(call: Call, name: str, default: date) -> date:
         return type(default).fromisoformat(value)
     except ValueError:
         raise wrong(f"invalid {name}: {value}") from None
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return LIMIT
-    digits = value.isascii() and value.isdigit() and len(value) <= len(str(LIMIT_MAX))
-    if not (digits and 1 <= int(value) <= LIMIT_MAX):
-        raise wrong(f"invalid limit: {value}")
-    return int(value)
 
 
 def _dated(action: CorporateAction) -> Json:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from lib.paper_broker.answers import market as render_market
+from lib.paper_broker.exchange.hours import NEW_YORK
 from lib.paper_broker.history.adjusting import adjuster
-from lib.paper_broker.history.tape import NEW_YORK, Tape
+from lib.paper_broker.history.tape import Tape
 from lib.paper_broker.message import answer
 from lib.paper_broker.routes import data_query
 from lib.paper_broker.routes.data_query import RECENT, Mark, wrong

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+from lib.paper_broker.call import read_whole
+from lib.paper_broker.exchange.hours import INSTANT, midnight
 from lib.paper_broker.exchange.refusal import Refusal
-from lib.paper_broker.history.tape import BEGINNING, INSTANT
-from lib.paper_broker.history.timeframe import DAY, Timeframe, midnight, read_timeframe
+from lib.paper_broker.history.tape import BEGINNING
+from lib.paper_broker.history.timeframe import DAY, Timeframe, read_timeframe
 
 if TYPE_CHECKING:
     from lib.paper_broker.call import Call
@@ -119,7 +121,7 @@ def span(call: Call, symbols: list[str], zone: tzinfo, *, delayed: bool) -> Span
 
     Whether the newest is `delayed` depends on the end alone: an end that is too young refuses all of it.
     """
-    params, now = call.request.params(), call.exchange.now
+    now = call.exchange.now
     end = _instant(call, "end", zone, at_end=True)
     if delayed and end is not None and end > now - RECENT:
         raise _no_subscription()
@@ -128,12 +130,27 @@ def span(call: Call, symbols: list[str], zone: tzinfo, *, delayed: bool) -> Span
     end = newest if end is None else end
     if end < start:
         raise wrong("end should not be before start")
-    sort = params.get("sort", "asc")
+    newest_first = descends(call)
+    token = call.request.params().get("page_token")
+    mark = _read_token(token, symbols) if token else None
+    return Span(start, end, newest_first, limit(call, LIMIT, LIMIT_MAX), mark)
+
+
+def descends(call: Call) -> bool:
+    """Read whether the last is to come first."""
+    sort = call.request.params().get("sort", "asc")
     if sort not in {"asc", "desc"}:
         raise wrong(f"invalid sort: {sort}")
-    token = params.get("page_token")
-    mark = _read_token(token, symbols) if token else None
-    return Span(start, end, sort == "desc", _limit(call), mark)
+    return sort == "desc"
+
+
+def limit(call: Call, default: int, most: int) -> int:
+    """Read how many things a page may have."""
+    text = call.request.params().get("limit", str(default))
+    number = read_whole(text, 1, most)
+    if number is None:
+        raise wrong(f"invalid limit: {text}")
+    return number
 
 
 def write_token(mark: Mark) -> str:
@@ -174,14 +191,6 @@ def _currency(call: Call) -> None:
 
 def _no_subscription() -> Refusal:
     return wrong("subscription does not permit querying recent SIP data", 403)
-
-
-def _limit(call: Call) -> int:
-    text = call.request.params().get("limit", str(LIMIT))
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(LIMIT_MAX))
-    if not (digits and 1 <= int(text) <= LIMIT_MAX):
-        raise wrong(f"invalid limit: {text}")
-    return int(text)
 
 
 def _instant(call: Call, name: str, zone: tzinfo, *, at_end: bool) -> datetime | None:

@@ -85,8 +85,7 @@ def cancel_all(call: Call) -> Response:
             if book.order(order.id) is order:
                 call.exchange.cancel(order)
         except Refusal as refusal:
-            body = {"code": refusal.code, "message": refusal.message}
-            results.append({"id": order.id, "status": refusal.status, "body": body})
+            results.append({"id": order.id, "status": refusal.status, "body": refusal.body})
         else:
             results.append({"id": order.id, "status": 200})
     return answer(results, 207)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lib.paper_broker.answers import account as render_account
 from lib.paper_broker.answers import orders as render_orders
-from lib.paper_broker.exchange import closing, listing
+from lib.paper_broker.exchange import closing
 from lib.paper_broker.exchange.assets import asset_id
 from lib.paper_broker.exchange.refusal import Refusal, not_found
 from lib.paper_broker.message import answer
+from lib.paper_broker.routes.orders import cancel_all
 
 if TYPE_CHECKING:
     from lib.paper_broker.call import Call
@@ -44,13 +44,14 @@ def close_all(call: Call) -> Response:
     """
     exchange = call.exchange
     if call.truth("cancel_orders"):
-        _cancel_all(exchange)
+        # What cannot be canceled yet, as it is being replaced, goes on; its shares are then not free to be closed.
+        cancel_all(call)
     results = []
     for held in _all(exchange):
         try:
             status, body = 200, render_orders.order(closing.close(exchange, held, abs(held.qty)))
         except Refusal as refusal:
-            status, body = refusal.status, {"code": refusal.code, "message": refusal.message, **refusal.extra}
+            status, body = refusal.status, refusal.body
         results.append({"symbol": held.symbol.replace("/", ""), "status": status, "body": body})
     return answer(results, 207)
 
@@ -66,13 +67,3 @@ def _named(call: Call) -> Position:
         if name in (held.symbol.replace("/", ""), asset_id(held.symbol)):
             return held
     raise not_found("position does not exist")
-
-
-def _cancel_all(exchange: Exchange) -> None:
-    for order in exchange.book.live():
-        # One of a group takes the others with it.
-        now = exchange.book.order(order.id) or order
-        if now.status in listing.OPEN and now.cancel_at is None:
-            # What cannot be canceled yet, as it is being replaced, goes on; its shares are then not free to be closed.
-            with suppress(Refusal):
-                exchange.cancel(now)
