@@ -9,8 +9,8 @@ domain/         nouns, standard library only
                 states.py states and transitions; money.py; ids.py; bodies.py orders on the wire; hours.py; limits.py
                 story.py one trade with all that was written about it
 planning/       rules, pure
-                monitors.py entries.py the stages' plans; booking.py sync.py books.py outcomes.py costs.py
-                what happened; cover.py protection; checks.py decisions.py sizing.py before an order;
+                monitors.py entries.py the stages' plans; booking.py sync.py chains.py books.py outcomes.py
+                costs.py what happened; cover.py protection; checks.py decisions.py sizing.py before an order;
                 reconcile.py valuation.py; halts.py what is stopped; context.py what every plan is given
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words

@@ -18,7 +18,7 @@ from lib.domain.ids import is_ours
 from lib.domain.limits import FILLS_OVERLAP
 from lib.domain.money import ZERO
 from lib.domain.records import Order, Rows
-from lib.domain.states import ENDED, PENDING, REJECTED, UNSENT
+from lib.domain.states import ENDED, PENDING, REJECTED, REPLACED, UNSENT
 from lib.planning.books import was_sent_again
 from lib.planning.context import Context
 from lib.planning.decisions import NewTrade, read_decision
@@ -35,6 +35,7 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
     live = broker.live_orders()
     by_id = _targeted(broker, rows, live)
     looked_up = _looked_up(broker, rows.orders, live, _last_look(rows, stage))
+    by_id |= _in_their_place(broker, rows, [*live, *by_id.values(), *(o for o in looked_up.values() if o is not None)])
     found = [o for o in (*live, *by_id.values(), *looked_up.values()) if o is not None]
     return Snapshot(
         at=now,
@@ -94,21 +95,35 @@ def _targeted(broker: Broker, rows: Rows, live: Iterable[BrokerOrder]) -> dict[s
     """Read by id each order of ours that the list did not show and that should be live, or filled after its end."""
     shown = {order.id for parent in live for order in (parent, *parent.legs)}
     by_row, booked = {o.id: o for o in rows.orders}, _booked(rows)
-    missing: set[str] = set()
+    read_with: dict[str, str] = {}
     for order in rows.orders:
         over = order.order_status in ENDED and booked.get(order.id, ZERO) <= order.filled_qty
         if order.alpaca_order_id is None or over or order.alpaca_order_id in shown:
             continue
         parent = by_row.get(order.parent_id) if order.parent_id is not None else None
-        missing.add(_read_with(parent, shown) or order.alpaca_order_id)
-    reads = {broker_order_id: broker.order(broker_order_id) for broker_order_id in sorted(missing)}
+        read_with[order.alpaca_order_id] = _read_with(parent, shown) or order.alpaca_order_id
+    reads = _read(broker, set(read_with.values()))
+    nested = {order.id for parent in reads.values() for order in (parent, *parent.legs)}
+    return reads | _read(broker, read_with.keys() - nested - set(read_with.values()))
+
+
+def _read(broker: Broker, broker_order_ids: Iterable[str]) -> dict[str, BrokerOrder]:
+    reads = {broker_order_id: broker.order(broker_order_id) for broker_order_id in sorted(broker_order_ids)}
     return {broker_order_id: order for broker_order_id, order in reads.items() if order is not None}
+
+
+def _in_their_place(broker: Broker, rows: Rows, found: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
+    """Read the orders that took the place of orders found, edited in the app, and were not found themselves."""
+    seen = [order for parent in found for order in (parent, *parent.legs)]
+    shown = {order.id for order in seen} | {o.alpaca_order_id for o in rows.orders}
+    heirs = {o.replaced_by for o in seen if o.status == REPLACED and o.replaced_by is not None}
+    return _read(broker, heirs - shown)
 
 
 def _read_with(parent: Order | None, shown: Collection[str]) -> str | None:
     """Return the broker's id of the parent whose read shows a leg too.
 
-    None where it would not: an edit in the app puts another order in the place of the leg, or of the parent.
+    None where it would not: an edit in the app may have put another order in the place of the parent.
     """
     if parent is None or parent.order_status in ENDED or parent.alpaca_order_id in shown:
         return None

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.tools import loopback
 
@@ -15,6 +16,10 @@ for name in list(os.environ):
         del os.environ[name]
 
 loopback.install()
+
+# No test fails for being slow on a busy machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -50,11 +50,12 @@ def no_short(evidence: Evidence) -> Iterator[str]:
 
 
 def no_trade_too_big(evidence: Evidence) -> Iterator[str]:
-    """I7, I8: no trade bought more than planned, none sold more than it bought."""
+    """I7, I8: no trade bought more than planned, but for an entry that was edited; none sold more than it bought."""
     for trade in evidence.books.trades:
         bought = filled(evidence, trade, [Role.ENTRY])
         sold = filled(evidence, trade, EXIT_ROLES)
-        if bought > trade.planned_qty:
+        edited = any(o.order_type == Role.ENTRY and o.replaces is not None for o in orders_of(evidence, trade))
+        if bought > trade.planned_qty and not edited:
             yield f"trade {trade.id} bought {bought} of {trade.planned_qty} planned"
         if sold > bought:
             yield f"trade {trade.id} sold {sold} of {bought} bought"
@@ -98,16 +99,19 @@ def _may_be_empty(evidence: Evidence, trade: Trade) -> bool:
 
 
 def intent_first(evidence: Evidence) -> Iterator[str]:
-    """I14, I18: every order of ours at the broker was stored before it, and is what was frozen."""
+    """I14, I18: every order that we sent to the broker was stored before it, and is what was frozen."""
     rows = {o.client_order_id: o for o in evidence.books.orders}
     for order in ours(evidence):
+        if not is_ours(order.client_order_id, evidence.books.namespace):
+            continue
         row = rows.get(order.client_order_id)
         if row is None or row.payload is None:
             yield f"{order.client_order_id} is at the broker without a stored intent"
             continue
         if order.submitted_at is not None and row.created_at > order.submitted_at:
             yield f"{order.client_order_id} was stored at {row.created_at}, after it was sent at {order.submitted_at}"
-        wrong = differences(thaw(row.payload), order) if order.replaces is None else ()
+        edited = any(o.replaces is not None for o in (order, *order.legs))
+        wrong = () if edited else differences(thaw(row.payload), order)
         if wrong:
             yield f"{order.client_order_id} differs from its frozen body in {', '.join(wrong)}"
 
@@ -138,8 +142,15 @@ def times_in_order(evidence: Evidence) -> Iterator[str]:
 
 
 def ours(evidence: Evidence) -> Iterable[BrokerOrder]:
-    """Return the broker's orders that were sent under our ids."""
-    return [o for o in evidence.ledger.orders if is_ours(o.client_order_id, evidence.books.namespace)]
+    """Return the broker's orders that were sent under our ids, and those that took the place of one in the app."""
+    listed = {o.id: o for o in evidence.ledger.orders}
+    mine = {o.id for o in listed.values() if is_ours(o.client_order_id, evidence.books.namespace)}
+    heirs = mine
+    while heirs:
+        named = {listed[each].replaced_by for each in heirs}
+        heirs = {o.id for o in listed.values() if o.id in named and o.replaces in heirs}
+        mine = mine | heirs
+    return [o for o in listed.values() if o.id in mine]
 
 
 def filled(evidence: Evidence, trade: Trade, roles: Iterable[str]) -> Decimal:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from lib.domain.facts import BrokerOrder
 from lib.domain.money import ZERO
-from lib.domain.states import ENDED, PENDING, RESOLVING, UNSENT, TradeStatus
+from lib.domain.records import Order
+from lib.domain.states import ENDED, PENDING, REPLACED, RESOLVING, UNSENT, TradeStatus
 from lib.invariants.always import orders_of, ours
 from lib.invariants.evidence import Evidence
 
@@ -84,9 +86,19 @@ def orders_agree(evidence: Evidence) -> Iterator[str]:
             yield f"{row.client_order_id} is {row.order_status} without an order at the broker"
         elif row.alpaca_order_id is not None:
             shown = at_broker.get(row.alpaca_order_id)
+            if shown is None and row.order_status == REPLACED:
+                continue  # a leg that was edited is under no parent any more
+            if shown is not None:
+                shown = replace(shown, filled_qty=shown.filled_qty - _filled_before(row, evidence))
             if shown is None or shown.status != row.order_status or shown.filled_qty != row.filled_qty:
                 seen = "nothing" if shown is None else f"{shown.status} {shown.filled_qty}"
                 yield f"{row.client_order_id} is {row.order_status} {row.filled_qty}, the broker shows {seen}"
+
+
+def _filled_before(row: Order, evidence: Evidence) -> Decimal:
+    """Sum what the earlier orders of a chain filled: the broker counts it in the later ones too."""
+    earlier = [o for o in evidence.books.orders if o.id == row.replaces]
+    return sum((o.filled_qty + _filled_before(o, evidence) for o in earlier), ZERO)
 
 
 def nothing_left_over(evidence: Evidence) -> Iterator[str]:

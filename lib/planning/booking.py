@@ -21,7 +21,6 @@ from lib.domain.states import (
     EXIT_REASON_OF_ROLE,
     FILLED,
     PENDING,
-    REPLACED,
     UNSENT,
     ControlState,
     ExitReason,
@@ -41,6 +40,7 @@ from lib.planning.books import (
     live,
     owned_qty,
 )
+from lib.planning.chains import edit_noted, follow, new_parent, own_part, unless_lost
 from lib.planning.costs import cost_values
 from lib.planning.halts import CANCEL_ASKED, is_halted
 from lib.planning.sync import Seen, find, index, new_values, refusal_to_adopt
@@ -66,9 +66,11 @@ def book(rows: Rows, snapshot: Snapshot, now: datetime) -> Booking:
         problems.extend((*wrong, *_not_as_written(synced)))
         if any(p.code == "FOREIGN_ORDER_UNDER_OUR_ID" for p in wrong):
             changes.extend(_halt(rows, trade_book, now))
-        booked, new_fills = _book_fills(synced, snapshot.fills)
-        changes.extend(new_fills)
-        changes.extend(_journal(booked, now))
+        links = follow(synced, seen)
+        booked, new_fills = (synced, []) if links else _book_fills(synced, snapshot.fills)
+        changes.extend((*links, *new_fills))
+        if not links:  # with its new order the trade is booked in the next round
+            changes.extend(_journal(booked, now))
         if changes:
             moved.add(trade_book.trade.id)
             writes.append(Write(changes=tuple(changes), why=_why(trade_book, booked), symbol=trade_book.trade.symbol))
@@ -83,28 +85,10 @@ def _not_as_written(trade_book: TradeBook) -> list[Problem]:
         wrong["ENTRY_ROW_GONE"] = "its entry order is not in order_execution"
     if trade.status == TradeStatus.CLOSED and owned_qty(trade_book) != 0:
         wrong["CLOSED_WITH_SHARES"] = f"it is CLOSED, but by its fills it owns {text(owned_qty(trade_book))} shares"
-    edited = _edited_outside(trade_book) if trade.status != TradeStatus.CLOSED else None
-    if edited is not None:
-        who = f"{edited.client_order_id} was replaced outside this system"
-        wrong["EDITED_OUTSIDE"] = f"{who}; the new order is not followed: cancel it, and open shares get a stop"
     return [
         Problem(code=code, message=f"trade {trade.id} {trade.symbol}: {message}", symbol=trade.symbol)
         for code, message in wrong.items()
     ]
-
-
-def _edited_outside(trade_book: TradeBook) -> Order | None:
-    """Return an order that somebody else replaced, while what took its place may still trade.
-
-    Not one whose pair has filled: in older reports the target of a stop that filled ends `replaced` too.
-    """
-    bare = covered_qty(trade_book.orders) < owned_qty(trade_book)
-    for order in trade_book.orders:
-        pair = tuple(o for o in trade_book.orders if order.id == o.parent_id or order.parent_id == o.id)
-        open_end = order.order_type == Role.ENTRY or bare or live(pair)
-        if order.order_status == REPLACED and open_end and not any(o.order_status == FILLED for o in pair):
-            return order
-    return None
 
 
 def _sync_orders(trade_book: TradeBook, seen: Seen, now: datetime) -> tuple[TradeBook, list[RowChange], list[Problem]]:
@@ -114,6 +98,7 @@ def _sync_orders(trade_book: TradeBook, seen: Seen, now: datetime) -> tuple[Trad
     for order in trade_book.orders:
         values, wrong = _order_step(order, trade_book, seen, now)
         problems.extend(wrong)
+        values |= new_parent(order, trade_book.orders)
         if values:
             changes.append(Update(table="order_execution", id=order.id, version=order.version, values=values))
         orders.append(replace(order, **values))
@@ -131,8 +116,9 @@ def _order_step(order: Order, trade_book: TradeBook, seen: Seen, now: datetime) 
     shown = find(parent, (), seen) if parent is not None else None
     if parent is not None and shown is not None and refusal_to_adopt(parent, shown) is not None:
         return {}, []  # a leg of what is not ours is not ours
+    found, lost = unless_lost(order, own_part(order, found, trade_book.orders), trade_book.orders, seen)
     values, problem = new_values(order, found, now)
-    return values, [problem] if problem is not None else []
+    return values, [p for p in (problem, lost) if p is not None]
 
 
 def _absent(order: Order, trade_book: TradeBook, now: datetime) -> tuple[dict[str, Any], list[Problem]]:
@@ -196,7 +182,8 @@ def _journal(trade_book: TradeBook, now: datetime) -> list[RowChange]:
     """Derive the journal row and the position row from the trade's orders, fills and quantity changes."""
     trade = trade_book.trade
     values = _entry_values(trade_book) | _exit_values(trade_book) | cost_values(trade_book)
-    status, note = _status(trade_book, now)
+    status, said = _status(trade_book, now)
+    note = edit_noted(said, trade_book)
     values["status"] = status
     if note is not None:
         values["note"] = note
@@ -270,7 +257,7 @@ def _bought(trade_book: TradeBook) -> Decimal:
 def _entry_note(trade_book: TradeBook) -> str | None:
     """Tell of an entry that was not filled whole; None keeps the note that is there."""
     bought, planned = _bought(trade_book), trade_book.trade.planned_qty
-    if bought >= planned:
+    if bought >= planned or entries(trade_book)[-1].order_status == FILLED:  # whole, or as it was edited
         return None
     said = f"bought {text(bought)} of {text(planned)}: the rest of the entry was {entries(trade_book)[-1].order_status}"
     return _with_reason(said, trade_book.trade)

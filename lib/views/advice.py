@@ -24,7 +24,6 @@ ADVICE: Mapping[str, str] = {
     "IMPOSSIBLE_TRANSITION": "compare the order in the broker's app with order_execution",
     "UNKNOWN_STATUS": "it counts as live; report it",
     "ORDER_LOST": "is this the same account?",
-    "EDITED_OUTSIDE": "cancel the new order in the broker's app; shares without a stop get theirs in the next pass",
     "ENTRY_ROW_GONE": "a row was deleted by hand: put it back from event",
     "CLOSED_WITH_SHARES": "a status was changed by hand: put it back from event",
     "INCOMPLETE": "the next pass tries again; if it stays, read docs/operations.md and the log in var/log",

@@ -176,8 +176,9 @@ def _journal(step: Step) -> Said:
 def _order(step: Step, story: Story, local: Callable[[datetime], datetime]) -> Said:
     after, name = step.after, step.after["client_order_id"]
     if step.is_first:
-        leg = after["parent_id"] is not None
-        yield f"{'its leg' if leg else 'intent stored'}: {_order_words(after)} [{name}]", _purpose(step, story)
+        what = "intent stored" if after["parent_id"] is None else "its leg"
+        what = what if after["replaces"] is None else "found in its place"
+        yield f"{what}: {_order_words(after)} [{name}]", _purpose(step, story)
         return
     if step.moved("submitted_at"):
         yield f"{name} sent again under the same id", "looked up twice, the broker had no such order"
@@ -205,13 +206,14 @@ def _order_words(row: Mapping[str, Any]) -> str:
 def _purpose(step: Step, story: Story) -> str | None:
     """Say what an order is for: by its role, and for a market exit or lone target by the refusal before it."""
     after, orders = step.after, story.orders
+    if after["replaces"] is not None:
+        edited = next((o.client_order_id for o in orders if o.id == after["replaces"]), after["replaces"])
+        return f"{edited} was changed outside this system"
     parent = next((order for order in orders if order.id == after["parent_id"]), None)
     if parent is not None:
         return f"the stop of {parent.client_order_id}: whichever fills first ends the other"
     if after["order_type"] == Role.ENTRY:
         return f"decision {story.trade.decision_id} passed the checks"
-    if after["replaces"] is not None:
-        return f"replaces order {after['replaces']}"
     pair = any(order.parent_id == step.event.row_id for order in orders)
     if after["order_type"] == Role.STOP_LOSS or pair:
         return f"cover: {after['qty']} shares had no stop"

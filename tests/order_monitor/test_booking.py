@@ -58,27 +58,6 @@ def sold(qty="10", price="144.90", **changes):
     return activity(**(values | {"transaction_time": OPEN + 25 * MINUTE} | changes))
 
 
-REPLACED = {"order_status": "replaced"}
-
-
-@pytest.mark.parametrize(
-    ("exits", "told"),
-    [
-        (oco(**REPLACED), True),  # its stop is live beside an order that we do not know
-        (oco(leg=REPLACED), True),
-        ((exit_order(**REPLACED),), True),
-        ((exit_order(**REPLACED), exit_order(id=3, client_order_id="ns-t7-exit-2", alpaca_order_id="B3")), False),
-        (oco(**REPLACED, leg={"order_status": "filled", "filled_qty": D("10")}), False),  # the broker's word of old
-    ],
-)
-def test_an_order_replaced_in_the_app_is_told_while_what_took_its_place_may_trade(exits, told):
-    assert ("EDITED_OUTSIDE" in codes(owning(*exits).problems)) is told
-
-
-def test_an_entry_replaced_in_the_app_is_told():
-    assert codes(ordered(order(**REPLACED)).problems) == ["EDITED_OUTSIDE"]
-
-
 def test_an_accepted_order_that_rests_changes_nothing():
     assert ordered(live=(broker_order(),)).writes == ()
 

@@ -1,5 +1,6 @@
 """What random schedules of trouble found, one rule a test; and a few such schedules, each repeatable by its seed."""
 
+import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from lib.domain.bodies import thaw
 from lib.domain.money import ZERO
+from lib.domain.states import ENDED
 from lib.paper_broker.faults import Fault, FaultKind, Faults
 from lib.paper_broker.message import Request
 from lib.paper_broker.options import Options
@@ -210,21 +212,6 @@ def test_a_fill_that_shows_only_after_its_order_s_end_is_booked_and_covered(make
     assert at_rest(made) == ()
 
 
-def test_a_target_moved_in_the_app_is_told_until_its_stop_has_ended_and_the_shares_are_gone(make_world):
-    made = make_world(at(16, 14, 43), aapl((at(16, 15, 11), "156")), options=options())
-    made.decide(**SWING_AAPL)
-    made.run_until(at(16, 15, 7))
-    (target,) = (o for o in made.tools.broker.live_orders() if o.side == "sell")
-    path, headers = f"/v2/orders/{target.id}", {"Content-Type": "application/json"}
-    assert made.paper.respond(Request("PATCH", path, headers=headers, body=b'{"limit_price":"155"}')).status == 200
-    made.run_until(at(16, 15, 10))
-    assert [p.code for p in made.history[-1].result.problems] == ["EDITED_OUTSIDE"]
-    assert made.store.rows("main").positions[0].covered_qty == Decimal(10)  # the stop is still its pair
-    made.run_until(at(16, 15, 45))
-    assert (only_trade(made).status, only_trade(made).exit_reason) == ("CLOSED", "MANUAL_EXIT")
-    assert at_rest(made) == ()
-
-
 SWITCHES = {
     "partial_fill_rate": (0, "0.5", "0.9"),
     "list_lag_s": (0, "0.2", 3),
@@ -301,6 +288,29 @@ class Schedule:
         made.user_order(BUY | {"side": self.side, "qty": str(qty)})
 
 
+class Edits(Schedule):
+    """A user who changes orders of ours in the app, one after another."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.options = replace(self.options, replace_latency_s=Decimal(self.dice.choice((0, 0, 20, 120))))
+
+    def act(self, made):
+        for _ in range(self.dice.randrange(1, 4)):
+            listed = [o for parent in ledger(made).orders for o in (parent, *parent.legs) if o.status not in ENDED]
+            if listed:
+                self.edit(made, self.dice.choice(listed))
+
+    def edit(self, made, order):
+        moved = Decimal(self.dice.randrange(985, 1016)) / 1000
+        level = "limit_price" if order.limit_price is not None else "stop_price"
+        change = {"trail": "1.5"} if order.trail_percent else {level: f"{(getattr(order, level) or 1) * moved:.2f}"}
+        if order.side == "buy" and self.dice.random() < 0.3:
+            change["qty"] = str(self.dice.randrange(1, 25))
+        headers, body = {"Content-Type": "application/json"}, json.dumps(change).encode()
+        made.paper.respond(Request("PATCH", f"/v2/orders/{order.id}", headers=headers, body=body))  # it may be refused
+
+
 def untroubled(made, do, **rules):
     """Return what `do` says to the same account on a broker without faults and limits: the user, or who looks on."""
     paper = made.paper
@@ -324,9 +334,9 @@ def state(made):
     return books(made), newest, made.store.rows("main").positions, shown.orders, shown.fills
 
 
-def play(seed, directory):
+def play(schedule, directory):
     """Play a schedule, end its trouble, and list what is broken then or was on the way."""
-    schedule, watch = Schedule(seed), Watch()
+    watch = Watch()
 
     def look(made, ran):
         truth(made, lambda world: watch(world, ran))
@@ -356,4 +366,10 @@ def play(seed, directory):
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.slow
 def test_a_random_schedule_of_trouble_ends_clean_and_breaks_nothing_on_the_way(seed, tmp_path):
-    assert play(seed, tmp_path) == [], f"seed {seed}"
+    assert play(Schedule(seed), tmp_path) == [], f"seed {seed}"
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.slow
+def test_a_user_who_edits_our_orders_in_the_midst_of_trouble_breaks_nothing(seed, tmp_path):
+    assert play(Edits(seed), tmp_path) == [], f"seed {seed}"
