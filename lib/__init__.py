@@ -40,7 +40,7 @@ intake/         decisions on their way in: arguments.py csv_file.py desk.py prev
                 stops on their way in: control_arguments.py control_desk.py
 views/          pages, pure: journal.py decisions.py control.py replay.py; status.py and its advice.py;
                 explain.py and its happenings.py; pages.py all of them
-render/         as_json.py result.py progress.py; text.py with table.py control.py status.py explain.py
+render/         printing.py as_json.py result.py progress.py; text.py with table.py control.py status.py explain.py
 
 And by themselves:
 lib/            runner.py passes.py gather.py apply.py market.py tools.py bootstrap.py config.py errors.py logs.py

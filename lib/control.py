@@ -21,7 +21,7 @@ def _run(options: argparse.Namespace) -> int:
     from lib.clock import WallClock
     from lib.config import load_settings
     from lib.intake import control_desk as desk
-    from lib.render import as_json, text
+    from lib.render.printing import print_page
 
     settings = load_settings()
     store = open_database(settings)
@@ -38,10 +38,7 @@ def _run(options: argparse.Namespace) -> int:
                 page = desk.stop(at, verb, options.account, options.symbol, reason=options.reason, sure=options.yes)
     finally:
         store.close()
-    if options.json:
-        sys.stdout.write(as_json.page_json(page))
-    else:
-        text.render_page(page, sys.stdout)
+    print_page(page, sys.stdout, as_json=options.json)
     return 0
 
 

@@ -22,7 +22,7 @@ def _run(options: argparse.Namespace) -> int:
     from lib.config import load_settings
     from lib.errors import ConfigError
     from lib.intake import csv_file, desk
-    from lib.render import as_json, text
+    from lib.render.printing import print_page
 
     settings = load_settings()
     store = open_database(settings)
@@ -45,10 +45,7 @@ def _run(options: argparse.Namespace) -> int:
                 answer = desk.bring_in(at, csv_file.load_csv(options.file), approve=options.approve)
     finally:
         store.close()
-    if options.json:
-        sys.stdout.write(as_json.page_json(answer.page))
-    else:
-        text.render_page(answer.page, sys.stdout)
+    print_page(answer.page, sys.stdout, as_json=options.json)
     if answer.errors:
         raise ConfigError("\n".join(answer.errors))
     return answer.exit_code

@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     from lib.bootstrap import open_database
     from lib.clock import new_york
     from lib.config import load_settings
-    from lib.render import as_json, text
+    from lib.render.printing import print_page
     from lib.store.queries import story_named
     from lib.views.explain import explain_page
 
@@ -46,10 +46,7 @@ def _run(options: argparse.Namespace) -> int:
         page = explain_page(story_named(store, options.trade), local=new_york)
     finally:
         store.close()
-    if options.json:
-        sys.stdout.write(as_json.page_json(page))
-    else:
-        text.render_page(page, sys.stdout)
+    print_page(page, sys.stdout, as_json=options.json)
     return 0
 
 

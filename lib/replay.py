@@ -19,19 +19,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lib.render.as_json import page_json
+    from lib.render.printing import print_page
     from lib.render.progress import progress_bar
-    from lib.render.text import page_text, render_page
+    from lib.render.text import page_text
     from lib.simulation.replaying import replay
 
     story = story_of(options)
     with progress_bar("replay", story.first, story.last) as progress:
         outcome = replay(story, progress)
     (story.directory / "report.txt").write_text(page_text(outcome.page, width=REPORT_CHARS), encoding="utf-8")
-    if options.json:
-        sys.stdout.write(page_json(outcome.page))
-    else:
-        render_page(outcome.page, sys.stdout, width=None if sys.stdout.isatty() else REPORT_CHARS)
+    width = None if sys.stdout.isatty() else REPORT_CHARS
+    print_page(outcome.page, sys.stdout, as_json=options.json, width=width)
     return 0 if outcome.holds else 1
 
 

@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     from lib.bootstrap import open_database
     from lib.clock import WallClock, new_york
     from lib.config import load_settings
-    from lib.render import as_json, text
+    from lib.render.printing import print_page
     from lib.standing import standing
     from lib.store.queries import accounts
     from lib.views.status import status_page
@@ -49,10 +49,7 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         store.close()
     page = status_page(standings, now=now, local=new_york)
-    if options.json:
-        sys.stdout.write(as_json.page_json(page))
-    else:
-        text.render_page(page, sys.stdout)
+    print_page(page, sys.stdout, as_json=options.json)
     return 0
 
 

@@ -79,6 +79,7 @@ def test_an_entry_whose_price_was_edited_is_followed_to_its_end(make_world):
     assert ended(made) == ("CLOSED", "PROFIT_TAKEN", Decimal("107.90"))
 
 
+@pytest.mark.slow
 def test_an_entry_edited_into_the_market_is_found_after_it_has_filled(make_world):
     made = begin(make_world, START)
     made.run_until(at(16, 15, 2))
@@ -100,6 +101,7 @@ def test_an_edited_entry_that_is_cancelled_ends_its_trade(make_world):
     assert ended(made)[0] == "CANCELLED"
 
 
+@pytest.mark.slow
 def test_several_edits_between_two_looks_are_followed_one_after_another(make_world):
     made = begin(make_world, START, (at(16, 15, 12), "148.50"))
     made.run_until(at(16, 15, 2))
@@ -139,6 +141,7 @@ def test_the_rest_of_an_edited_entry_is_cancelled_before_a_plain_stop(make_world
     assert ended(made) == ("CLOSED", "STOPPED_OUT", Decimal("-22.04"))
 
 
+@pytest.mark.slow
 def test_an_entry_that_fills_before_its_edit_is_done_stays_what_it_was(make_world):
     made = begin(make_world, START, (at(16, 15, 3), "149.50"), replace_latency_s=120)
     made.run_until(at(16, 15, 2))
@@ -195,7 +198,8 @@ def test_both_legs_edited_and_one_filled_before_the_next_look(make_world):
 
 
 @pytest.mark.parametrize("kind", [Kind.CRASH_BEFORE, Kind.CRASH_AFTER])
-@pytest.mark.parametrize("nth", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))])
+@pytest.mark.parametrize("nth", range(1, 6))
+@pytest.mark.slow
 def test_a_process_that_dies_while_it_follows_leads_to_the_same_end(make_world, kind, nth):
     faults = Faults({}, [])
     prices = (*BOUGHT, (at(16, 15, 12), "148.50"), (at(16, 15, 42), "156"))

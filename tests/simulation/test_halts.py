@@ -67,6 +67,7 @@ def test_a_halt_file_cancels_the_entry_that_rests_and_the_trade_ends_with_the_re
     assert at_rest(made) == ()
 
 
+@pytest.mark.slow
 def test_a_halt_of_one_symbol_by_command_leaves_the_other_s_entry_to_fill(make_world):
     made = resting(make_world, symbols=("AAPL", "MSFT"))
     stop(desk(made), "halt", None, "AAPL", reason="earnings", sure=False)
@@ -112,6 +113,7 @@ def test_a_halt_in_the_middle_of_a_pass_stops_its_very_next_order(make_world):
     assert trade_of(made).status == "CANCELLED"
 
 
+@pytest.mark.slow
 def test_reducing_leaves_the_entry_to_fill_and_covers_it(make_world):
     made = resting(make_world)
     stop(desk(made), "reduce", "main", None, reason="enough for today", sure=False)
@@ -125,6 +127,7 @@ def test_reducing_leaves_the_entry_to_fill_and_covers_it(make_world):
 @pytest.mark.parametrize(
     "story", [PARTIAL_FILLS_THEN_TARGET, pytest.param(PLAIN_STOP_OF_A_PARTIAL_FILL, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_of_an_entry_filled_in_part_the_rest_is_cancelled_and_the_part_covered(make_world, tmp_path, story):
     made = make_world(story.start, story.feed, options=story.options)
     made.decide(**story.decisions[0])
@@ -154,6 +157,7 @@ def test_of_an_entry_filled_in_part_the_rest_is_cancelled_and_the_part_covered(m
         pytest.param(FaultKind.RESET, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_cancel_whose_answer_was_lost_is_asked_again_until_the_entry_is_gone(make_world, tmp_path, kind):
     faults = Faults([Fault(route="DELETE /v2/orders/{id}", n=1, kind=kind)])
     made = resting(make_world, options=Options(partial_fill_rate=Decimal(0), faults=faults))

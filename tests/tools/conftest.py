@@ -1,8 +1,9 @@
-"""What the tests of the commands share: a database, and a way to run `python -m lib.decide` on it."""
+"""What the tests of the commands share: a database, and a way to run a command on it."""
 
 import shutil
 import sqlite3
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -27,15 +28,21 @@ def database(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def decide(database, capsys):
-    """Run a verb; return exit code, standard output, standard error."""
+def run(database, capsys):
+    """Run a command's main; return exit code, standard output, standard error."""
 
-    def run(*words):
+    def command(main, *words):
         code = main([str(word) for word in words])
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    return run
+    return command
+
+
+@pytest.fixture
+def decide(run):
+    """Run a verb of decide."""
+    return partial(run, main)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -20,15 +21,9 @@ BECAUSE = ["--reason", "the news"]
 
 
 @pytest.fixture
-def control(database, capsys):
-    """Run a verb; return exit code, standard output, standard error."""
-
-    def run(*words):
-        code = main([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+def control(run):
+    """Run a verb of control."""
+    return partial(run, main)
 
 
 @pytest.fixture
