@@ -12,7 +12,7 @@ RUNTIME := $(VENV)/.requirements
 DEV := $(VENV)/.requirements-dev
 
 # Tests, demo and bench must not meet an account or a database that the shell happens to point at.
-INHERITED := $(filter ALPACA_% PAPER_% BROKER DATABASE_URL STATE_DIR,$(.VARIABLES))
+INHERITED := $(filter ALPACA_% PAPER_% ALERT_URLS BROKER DATABASE_URL STATE_DIR,$(.VARIABLES))
 # Without bytecode each of the many processes that tests start would compile the program again.
 CLEAN_RUN := env -u PYTHONDONTWRITEBYTECODE $(addprefix -u ,$(INHERITED)) $(RUN)
 

@@ -2,7 +2,7 @@
 
 Reads:  order_execution, trade_journal, fill, position_tracking, control; the broker's orders, fills, positions
 Writes: order_execution, fill, trade_journal, position_tracking; stops, targets, cancels
-Rules:  lib/planning/booking.py, cover.py, halts.py
+Rules:  lib/planning/booking/booking.py, cover.py, halts.py, amending.py, closing.py
 Next:   position_monitor.py
 """
 

@@ -2,7 +2,7 @@
 
 Reads:  position_tracking, trade_journal, quantity_change; the broker's quotes, positions, fills
 Writes: position_tracking values, quantity_change; books like order_monitor what it sees
-Rules:  lib/planning/valuation.py, reconcile.py, booking.py
+Rules:  lib/planning/booking/valuation.py, reconcile.py, booking.py
 Next:   order_monitor.py again
 """
 

@@ -1,4 +1,7 @@
-"""How long a stage takes to start, and to find nothing to do, against what Python and its libraries take."""
+"""How long a stage takes to start, and to find nothing to do, against what Python and its libraries take.
+
+Then what a pass costs as live orders grow, from ten to ten thousand.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import growth
 from bench.checkout import SetUpError
 from bench.rows import report
 from bench.stages import measurements
@@ -25,14 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 commands = {id(each): each for row in rows for each in (row.against, row.measured)}
                 take_turns(tuple(commands.values()), rounds)
                 loaded = {row.measured.name: modules_of(row.measured) for row in rows}
+            all_hold = report(rows, loaded)
+            print(f"medians of {rounds} runs of each, in turns, against:")
+            for name in dict.fromkeys(row.against.name for row in rows):
+                print(f"  {name}")
+            print()
+            is_linear = growth.report(growth.measure(Path(directory) / "growth"))
         except (SetUpError, RunError) as error:
             print(error, file=sys.stderr)
             return 1
-    all_hold = report(rows, loaded)
-    print(f"medians of {rounds} runs of each, in turns, against:")
-    for name in dict.fromkeys(row.against.name for row in rows):
-        print(f"  {name}")
-    return 0 if all_hold else 1
+    return 0 if all_hold and is_linear else 1
 
 
 if __name__ == "__main__":

@@ -7,15 +7,27 @@ stages use planning, planning uses domain; adapters are named in bootstrap.py al
 domain/         nouns, standard library only
                 records.py rows; facts.py what the broker says; actions.py what a plan may ask for; results.py
                 states.py states and transitions; money.py; ids.py; bodies.py orders on the wire; hours.py; limits.py
-                story.py one trade with all that was written about it
+                story.py one trade with all that was written about it; alerts.py alerts as they are stored;
+                wanted.py what later decisions ask of a trade
 planning/       rules, pure
-                monitors.py entries.py the stages' plans; booking.py sync.py chains.py books.py outcomes.py
-                costs.py what happened; cover.py protection; checks.py decisions.py sizing.py before an order;
-                reconcile.py valuation.py; halts.py what is stopped; context.py what every plan is given
+                monitors.py the plans of both monitors; terms.py what a trade wants; books.py one trade and its sums;
+                context.py what every plan is given; skew.py our clock; alerts.py overdue.py what a person is told
+                deciding/decisions.py deciding/entries.py deciding/requests.py deciding/amending.py
+                deciding/claims.py deciding/answers.py deciding/resting.py deciding/sizing.py
+                deciding/checks.py deciding/number_checks.py deciding/broker_rules.py deciding/exposure.py
+                deciding/daily_loss.py deciding/sharing.py
+                protecting/cover.py protecting/exit_orders.py protecting/steps.py protecting/coins.py
+                protecting/dying.py protecting/escalation.py protecting/excess.py protecting/lost.py
+                protecting/watching.py protecting/splits.py protecting/delisted.py
+                protecting/closing.py protecting/cancelling.py protecting/halts.py
+                booking/booking.py booking/sync.py booking/chains.py booking/outcomes.py booking/results.py
+                booking/costs.py booking/fees.py booking/dust.py booking/coverage.py booking/valuation.py
+                booking/backfill.py
+                outside/reconcile.py outside/owners.py outside/corporate.py
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py
-                selection.py fetch.py writing.py queries.py; init.py __main__.py make the database
+                selection.py fetch.py writing.py queries.py alerts.py; init.py __main__.py make the database
 invariants/     always.py settled.py what must hold; evidence.py catalogue.py
 paper_broker/   another program: a local Alpaca
                 program.py the one way in; options.py profiles.py what may be switched; api.py call.py message.py
@@ -40,10 +52,12 @@ intake/         decisions on their way in: arguments.py csv_file.py desk.py prev
                 stops on their way in: control_arguments.py control_desk.py
 views/          pages, pure: journal.py decisions.py control.py replay.py; status.py and its advice.py;
                 explain.py and its happenings.py; pages.py all of them
-render/         printing.py as_json.py result.py progress.py; text.py with table.py control.py status.py explain.py
+render/         printing.py as_json.py result.py backfill.py progress.py; text.py with table.py control.py status.py
+                explain.py
 
 And by themselves:
-lib/            runner.py passes.py gather.py apply.py market.py tools.py bootstrap.py config.py errors.py logs.py
-                due.py clock.py sessions.py crontab.py; standing.py what status reads
+lib/            runner.py accounts.py passes.py backfill.py gather.py news.py apply.py alerts.py market.py tools.py
+                bootstrap.py config.py errors.py logs.py due.py clock.py sessions.py crontab.py; standing.py what
+                status reads
                 commands: __main__.py decide.py control.py status.py explain.py replay.py
 """

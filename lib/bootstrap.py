@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
-from lib.clock import Clock, WallClock
-from lib.config import REPOSITORY, Settings
+from lib.accounts import left_open
+from lib.clock import Clock
+from lib.config import MAIN, REPOSITORY, Settings, no_keys
 from lib.domain.actions import Insert
+from lib.errors import ConfigError
+from lib.store.port import Store
 from lib.store.queries import accounts
 from lib.store.sql import SqlStore
 from lib.store.sqlite import open_store
@@ -18,19 +21,27 @@ if TYPE_CHECKING:  # a command that only reads the database loads no broker
     from requests.adapters import BaseAdapter
 
     from lib.broker.alpaca import AlpacaBroker
+    from lib.broker.port import Broker
 
 LOCAL_URL = "http://paper.local"
 
 
-def open_tools(settings: Settings, clock: Clock | None = None) -> Tools:
-    """Open store and broker as the settings say. Raises ConfigError where a person must act."""
-    clock = clock or WallClock()
-    store = open_database(settings)
+def open_tools(settings: Settings, store: Store, account: str, clock: Clock) -> Tools:
+    """Put together what passes over one account work with.
+
+    Where a person must act before its broker can be reached, each pass says so: it is recorded like any other.
+    """
+    reach = _alpaca if settings.broker == "alpaca" else _embedded
+    try:
+        broker: Broker = reach(settings, store, account, clock)
+    except ConfigError as error:
+        broker = cast("Broker", _NoBroker(f"broker {settings.broker} paper", str(error)))
     return Tools(
         store=store,
-        broker=_alpaca(settings, clock) if settings.broker == "alpaca" else _embedded(settings, clock),
+        broker=broker,
         clock=clock,
         state_dir=settings.state_dir,
+        limits=settings.limits,
         always_open=settings.always_open and settings.broker == "local",
     )
 
@@ -78,22 +89,39 @@ def simulated_store(url: str, directory: Path, now: datetime) -> SqlStore:
     return store
 
 
-def _alpaca(settings: Settings, clock: Clock) -> AlpacaBroker:
+class _NoBroker:
+    """Stands where a broker cannot be reached: whatever is asked of it, it says why."""
+
+    time_outs = 0
+
+    def __init__(self, where: str, why: str) -> None:
+        self.where = where
+        self._why = why
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise ConfigError(self._why)
+
+
+def _alpaca(settings: Settings, store: Store, account: str, clock: Clock) -> AlpacaBroker:
     from lib.broker.alpaca import AlpacaBroker
     from lib.broker.wire import ReadRetry
 
+    access = settings.access_of(account)
+    if access is None:
+        undone = left_open(store, account)
+        raise ConfigError(no_keys(account) + (f"; nobody looks after its {undone}" if undone else ""))
     return AlpacaBroker(
-        api_key=settings.api_key,
-        secret_key=settings.secret_key,
-        trading_url=settings.base_url,
-        data_url=settings.data_url,
+        api_key=access.api_key,
+        secret_key=access.secret_key,
+        trading_url=access.base_url,
+        data_url=access.data_url,
         where="broker alpaca paper",
         read_retry=ReadRetry(sleep=clock.sleep),
     )
 
 
-def _embedded(settings: Settings, clock: Clock) -> AlpacaBroker:
-    """Open the embedded paper broker in this process: the same adapter, its bytes carried by a function call."""
+def _embedded(settings: Settings, _store: Store, account: str, clock: Clock) -> AlpacaBroker:
+    """Open the account's embedded paper broker in this process: the same adapter, its bytes carried by a call."""
     from lib.paper_broker.options import Options
     from lib.paper_broker.program import open_paper
     from lib.paper_broker.transport import PaperAdapter
@@ -101,7 +129,7 @@ def _embedded(settings: Settings, clock: Clock) -> AlpacaBroker:
     paper = open_paper(
         clock=clock.now,
         prices=REPOSITORY / "data",
-        state=settings.state_dir / "paper.db",
+        state=settings.state_dir / ("paper.db" if account == MAIN else f"paper-{account}.db"),
         options=Options(always_open=settings.always_open, synthetic=True),
     )
     return alpaca_at(LOCAL_URL, "broker local paper", clock, mount=PaperAdapter(paper))

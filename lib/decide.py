@@ -32,10 +32,11 @@ def _run(options: argparse.Namespace) -> int:
             store=store,
             account=options.account,
             now=WallClock().now(),
+            limits=settings.limits,
             always_open=settings.always_open and settings.broker == "local",
         )
         match options.verb:
-            case "add":
+            case "add" | "cancel" | "amend" | "close":
                 answer = desk.add(at, columns_of(options), approve=options.approve)
             case "approve":
                 answer = desk.approve(at, options.ids)

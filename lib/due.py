@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from lib.sessions import Session
 
@@ -110,8 +110,10 @@ def write(
     """Record a pass of one account, leaving what other accounts and stages recorded.
 
     `started_at` is when the pass began if it ended clean; None keeps the last clean start, so that a pass that failed
-    stays due. `unfinished` is order_executor's: a claim unresolved or a decision waiting. Written before the first
-    claim with None and True, it brings the stage back after a crash. `sessions` is `Sessions.window(now, AHEAD)`.
+    stays due. `unfinished` is order_executor's: a trade is open, for which a CANCEL, AMEND or CLOSE may come, a claim
+    is unresolved or a decision waits. Written before the first claim with None and True, it brings the stage back
+    after a crash. `round_the_clock`: the account has coins to look after, and order_monitor stays due for all.
+    `sessions` is `Sessions.window(now, AHEAD)`.
     The file is replaced whole: a reader sees the old one or the new one. Simulations do without `durable`.
     """
     os.makedirs(directory, exist_ok=True)
@@ -124,9 +126,29 @@ def write(
         before = stages.get(stage)
         kept = before.get("started_at") if isinstance(before, dict) else None
         stages[stage] = {"started_at": started_at.isoformat() if started_at else kept, "unfinished": unfinished}
+        if round_the_clock:
+            stages[stage]["round_the_clock"] = True
         accounts[account] = stages
-        fresh = _state(sessions, accounts, round_the_clock=round_the_clock)
+        fresh = _state(sessions, accounts, round_the_clock=_any_round_the_clock(accounts))
         _replace(os.path.join(directory, "due.json"), fresh, durable=durable)
+
+
+def expect(directory: str | os.PathLike[str], accounts: Collection[str]) -> None:
+    """Say which accounts there are to work: a new one has never been worked, one that is gone makes nothing due."""
+    os.makedirs(directory, exist_ok=True)
+    with _Merging(directory):
+        state = read(directory)
+        known = state.get("accounts") if state is not None else None
+        if state is None or not isinstance(known, dict):
+            state, known = _state((), {}, round_the_clock=False), {}
+        state["accounts"] = {name: known.get(name, {}) for name in accounts}
+        if state["accounts"].keys() != known.keys():
+            _replace(os.path.join(directory, "due.json"), state, durable=True)
+
+
+def _any_round_the_clock(accounts: Mapping[str, Any]) -> bool:
+    recorded = [each for stages in accounts.values() if isinstance(stages, dict) for each in stages.values()]
+    return any(isinstance(each, dict) and bool(each.get("round_the_clock")) for each in recorded)
 
 
 def _state(sessions: Iterable[Session], accounts: Mapping[str, Any], *, round_the_clock: bool) -> dict[str, Any]:
@@ -161,12 +183,11 @@ def _wanted(stage: str, now: datetime, state: Mapping[str, Any]) -> bool:
 
 
 def _executor_wanted(spans: list[Span], now: datetime, started: datetime | None, unfinished: bool) -> bool:  # noqa: FBT001
-    """Once inside the entry window; while something is unfinished at each tick up to the close and once after it."""
+    """Once inside the entry window; while something is unfinished at each tick of a session and once after it."""
     for opening, closing in spans:
         if opening + ENTRIES_START <= now <= closing - ENTRIES_END and _older(started, opening + ENTRIES_START):
             return True
-    ticking = [(opening + ENTRIES_START, closing) for opening, closing in spans]
-    return unfinished and _older(started, _newest_slot(ticking, now, TICK, before=timedelta(0), after=timedelta(0)))
+    return unfinished and _older(started, _newest_slot(spans, now, TICK, before=timedelta(0), after=timedelta(0)))
 
 
 def _newest_slot(

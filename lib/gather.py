@@ -7,22 +7,26 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from lib.broker.port import Broker
 from lib.domain.facts import BrokerOrder, FillActivity, Snapshot
-from lib.domain.hours import ENTRY_CUTOFF
+from lib.domain.hours import ENTRY_CUTOFF, in_entry_window
 from lib.domain.ids import is_ours
 from lib.domain.limits import FILLS_OVERLAP
 from lib.domain.money import ZERO
 from lib.domain.records import Order, Rows
 from lib.domain.states import ENDED, PENDING, REJECTED, REPLACED, UNSENT
+from lib.news import with_news
 from lib.planning.books import was_sent_again
 from lib.planning.context import Context
-from lib.planning.decisions import NewTrade, read_decision
-from lib.planning.entries import candidates
+from lib.planning.deciding.decisions import NewTrade, read_decision
+from lib.planning.deciding.entries import candidates
+from lib.planning.deciding.requests import symbols_to_amend
+from lib.planning.protecting.watching import symbols_to_quote
 from lib.store.port import Store
 
 WATCH_UNSENT = ENTRY_CUTOFF + timedelta(hours=3)
@@ -37,25 +41,30 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
     looked_up = _looked_up(broker, rows.orders, live, _last_look(rows, stage))
     by_id |= _in_their_place(broker, rows, [*live, *by_id.values(), *(o for o in looked_up.values() if o is not None)])
     found = [o for o in (*live, *by_id.values(), *looked_up.values()) if o is not None]
-    return Snapshot(
+    quoted = symbols_to_quote(rows) if stage == "order_monitor" else ()
+    snapshot = Snapshot(
         at=now,
         live=live,
         by_id=by_id,
         by_client_id=looked_up,
         fills=broker.fills(fills_since(rows, found, now, stage)),
         positions=broker.positions(),
+        quotes=broker.quotes(quoted) if quoted else {},
     )
+    return with_news(snapshot, broker, rows, context, stage)
 
 
 def order_executor_snapshot(broker: Broker, rows: Rows, context: Context) -> Snapshot:
-    """Read what entries need: nothing at all when no decision waits for an answer."""
+    """Read what entries and amendments need: nothing at all when no decision of that kind waits for an answer."""
     now = context.now
     pending = [o for o in rows.orders if o.order_status == PENDING]
-    trades = [t for d in candidates(rows, context) if isinstance(t := read_decision(d), NewTrade)]
+    symbols = set(symbols_to_amend(rows, context))
+    if in_entry_window(context.session, now):
+        symbols |= {t.symbol for d in candidates(rows, context) if isinstance(t := read_decision(d), NewTrade)}
     looked_up = _looked_up(broker, pending, ()) if pending else {}
-    if not trades or context.session is None:
+    if not symbols:
         return Snapshot(at=now, by_client_id=looked_up)
-    assets = {symbol: broker.asset(symbol) for symbol in sorted({t.symbol for t in trades})}
+    assets = {symbol: broker.asset(symbol) for symbol in sorted(symbols)}
     known = [symbol for symbol, asset in assets.items() if asset is not None]
     return Snapshot(
         at=now,
@@ -64,6 +73,7 @@ def order_executor_snapshot(broker: Broker, rows: Rows, context: Context) -> Sna
         positions=broker.positions(),
         assets=assets,
         quotes=broker.quotes(known) if known else {},
+        market_open=broker.is_open(),
     )
 
 
@@ -78,17 +88,67 @@ def position_monitor_snapshot(
     base = order_monitor_snapshot(broker, rows, context, "position_monitor")
     suspects = sorted({p.symbol for p in rows.positions if p.missing_since is not None})
     symbols = sorted({p.symbol for p in rows.positions})
-    snapshot = Snapshot(
-        at=base.at,
-        live=base.live,
-        by_id=base.by_id,
-        by_client_id=base.by_client_id,
-        fills=base.fills,
-        positions=base.positions,
+    snapshot = replace(
+        base,
         position_reads={symbol: broker.position(symbol) for symbol in suspects},
         quotes=broker.quotes(symbols) if symbols else {},
     )
     return snapshot, _foreign(broker, store, rows, base.fills)
+
+
+def recent_rows(store: Store, rows: Rows, snapshot: Snapshot) -> Rows | None:
+    """Read the trades that the fees of a look may be for, ended ones too; None for a look without fees."""
+    if snapshot.fees_from is None:
+        return None
+    since = datetime.combine(snapshot.fees_from, time.min, tzinfo=UTC)
+    return store.history(rows.account.account, since=since, broker_order_ids=())
+
+
+def backfill_snapshot(
+    broker: Broker,
+    rows: Rows,
+    orders: tuple[BrokerOrder, ...],
+    fills: tuple[FillActivity, ...],
+    *,
+    since: datetime,
+    now: datetime,
+) -> Snapshot:
+    """Complete the broker's history by what it does not show of the trades in `rows`.
+
+    By id are read older orders, those that the list shows behind their rows (lists lag), and what took an order's
+    place. The fills are read again from the oldest order on for which they do not add up.
+    """
+    shown = {order.id: order for parent in orders for order in (parent, *parent.legs)}
+    by_id = _read(broker, {o.alpaca_order_id for o in rows.orders if o.alpaca_order_id and _is_behind(o, shown)})
+    looked_up = _looked_up(broker, rows.orders, orders)
+    found = [*orders, *(o for o in looked_up.values() if o is not None)]
+    while heirs := _in_their_place(broker, rows, [*found, *by_id.values()]):
+        by_id |= heirs
+    filled = {o.id: o.filled_qty for parent in (*found, *by_id.values()) for o in (parent, *parent.legs)}
+    told = _told(rows, fills)
+    short = {name for name, qty in filled.items() if qty > told.get(name, ZERO)}
+    older = [o.created_at for o in rows.orders if o.created_at < since and o.alpaca_order_id in short]
+    if older:
+        fills = broker.fills(min(older) - FILLS_OVERLAP)
+    return Snapshot(at=now, live=orders, by_id=by_id, by_client_id=looked_up, fills=fills)
+
+
+def _told(rows: Rows, fills: Iterable[FillActivity]) -> dict[str, Decimal]:
+    """Sum the fills that are booked or were read by the broker's id of their order."""
+    names = {o.id: o.alpaca_order_id or "" for o in rows.orders}
+    told = {f.activity_id: (names.get(f.order_id, ""), f.qty) for f in rows.fills}
+    told |= {f.id: (f.order_id, f.qty) for f in fills}
+    sums: dict[str, Decimal] = {}
+    for name, qty in told.values():
+        sums[name] = sums.get(name, ZERO) + qty
+    return sums
+
+
+def _is_behind(order: Order, shown: Mapping[str, BrokerOrder]) -> bool:
+    found = shown.get(order.alpaca_order_id or "")
+    if found is None:
+        return True
+    return found.filled_qty < order.filled_qty or (order.order_status in ENDED and found.status not in ENDED)
 
 
 def _targeted(broker: Broker, rows: Rows, live: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:

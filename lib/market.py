@@ -15,14 +15,20 @@ from lib.tools import Tools
 
 BEHIND = timedelta(days=10)
 AHEAD = timedelta(days=60)
+AROUND = timedelta(days=10)
+"""More than the exchange ever rests: on either side of any moment there is a session within it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """The last session that opened and those that follow; whether both calendars name the same ones."""
+    """What the broker says of time.
+
+    The last session that opened and those that follow; whether both calendars name the same ones, and the clocks.
+    """
 
     sessions: tuple[Session, ...]
     agreed: bool
+    skew: timedelta = timedelta(0)  # how far our clock is ahead of the broker's
     asked: bool = True  # False: the broker's calendar was not to be had, and must not be cached as if it was
 
     @property
@@ -76,6 +82,16 @@ def known_sessions(state_dir: Path) -> tuple[Session, ...]:
         )
     except (KeyError, TypeError, ValueError):
         return ()
+
+
+def sessions_around(state_dir: Path, at: datetime) -> tuple[Session, ...]:
+    """Return the sessions around `at`: the broker's as the gate knows them, before and without them our table's."""
+    first, end = (at - AROUND).date(), (at + AROUND).date()
+    table, known = _table(first, end), known_sessions(state_dir)
+    return (
+        *(each for each in table if not known or each.date < known[0].date),
+        *(each for each in known if each.date <= end),
+    )
 
 
 def _every_day(now: datetime) -> tuple[Session, ...]:

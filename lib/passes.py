@@ -10,16 +10,21 @@ from functools import partial
 from lib import due
 from lib.apply import apply
 from lib.domain.actions import Plan, Submit, Update
-from lib.domain.facts import AccountFacts
+from lib.domain.facts import AccountFacts, Problem
 from lib.domain.hours import in_entry_window
 from lib.domain.records import Rows, StageRun
 from lib.domain.results import PassResult
 from lib.errors import PipelineError, WrongAccount
 from lib.logs import Log
-from lib.market import Market, market
+from lib.market import Market, market, sessions_around
+from lib.planning.alerts import after_pass
 from lib.planning.context import Context
-from lib.planning.decisions import as_stamped
-from lib.planning.entries import is_unfinished
+from lib.planning.deciding.decisions import as_stamped
+from lib.planning.deciding.entries import is_unfinished
+from lib.planning.overdue import overdue
+from lib.planning.protecting.coins import trades_round_the_clock
+from lib.planning.protecting.halts import freeze
+from lib.planning.skew import clock_notes, clock_problems, clock_skew
 from lib.stages import order_executor, order_monitor, position_monitor
 from lib.tools import Tools, with_halt_file
 
@@ -27,7 +32,10 @@ ROUNDS_MAX = 5
 WAITS_S = (0.5, 1, 2, 4, 4)
 HOLD_WAIT_S = 60
 DEADLINE = timedelta(seconds=60)
+TIME_OUTS_MAX = 3
+"""So many requests that meet silence end a pass: the next ones would meet it too, and other accounts wait."""
 
+MONITOR = "order_monitor"
 LOOKS: dict[str, Callable[[Rows, Tools, Context], Plan]] = {
     "order_executor": order_executor.look,
     "order_monitor": order_monitor.look,
@@ -48,6 +56,12 @@ class _Pass:
     started: datetime
     only_decision: int | None
     market: Market
+    time_outs_before: int
+
+    def circuit(self) -> str | None:
+        """Say that the broker leaves this pass without answers; None while it may go on."""
+        silent = self.tools.broker.time_outs - self.time_outs_before
+        return f"{silent} requests met no answer in time: the pass ends here" if silent >= TIME_OUTS_MAX else None
 
     def context(self) -> Context:
         return Context(
@@ -55,6 +69,8 @@ class _Pass:
             pass_started_at=self.started,
             calendar=self.market.hours,
             calendar_agreed=self.market.agreed,
+            clock_skew=self.market.skew,
+            limits=self.tools.limits,
             only_decision=self.only_decision,
         )
 
@@ -86,6 +102,7 @@ def run_pass(
         log=log or Log(None),
         started=started,
         only_decision=only_decision,
+        time_outs_before=tools.broker.time_outs,
     )
     if dry_run:
         _look_without_hold(begin(market=_open(result, tools, started, pin=False)), result)
@@ -98,21 +115,25 @@ def run_pass(
             return result
         try:
             running = begin(market=_open(result, tools, started, pin=True))
-            _rounds(running, result)
-            _close(running, result)
-        except PipelineError as error:
-            result.outcome, result.notes = "incomplete", (str(error),)
+            rows = _rounds(running, result)
+            _close(running, result, rows)
+        except Exception as error:
+            _end_in_error(result, error)
             _record_quietly(result, tools, started)
+            for problem in result.problems:
+                error.add_note(f"{problem.code}: {problem.message}")
             raise
     return result
 
 
 def _open(result: PassResult, tools: Tools, started: datetime, *, pin: bool) -> Market:
-    """Prove the account, and return the sessions around now."""
+    """Prove the account, compare the clocks, and return the sessions around now."""
+    asked_at = tools.clock.now()
     facts = tools.broker.account()
-    _check_account(facts, tools, result.account, result.run_id, pin=pin)
+    skew = clock_skew(facts.at, asked_at=asked_at, answered_at=tools.clock.now())
+    check_account(facts, tools, result.account, result.run_id, pin=pin)
     result.where = f"{tools.broker.where} account {facts.account_number}"
-    return market(tools, started)
+    return replace(market(tools, started), skew=skew)
 
 
 def _look_without_hold(running: _Pass, result: PassResult) -> None:
@@ -120,21 +141,32 @@ def _look_without_hold(running: _Pass, result: PassResult) -> None:
     tools, context = running.tools, running.context()
     rows = as_stamped(_read(running), context.now)
     plan = LOOKS[running.stage](rows, tools, context)
-    result.planned, result.problems, result.notes, result.rounds = plan, plan.problems, plan.notes, 1
+    result.planned, result.rounds = plan, 1
+    result.problems, result.notes = _said(plan, context)
 
 
-def _check_account(facts: AccountFacts, tools: Tools, account: str, run_id: str, *, pin: bool) -> None:
+def check_account(facts: AccountFacts, tools: Tools, account: str, run_id: str, *, pin: bool) -> None:
     """Refuse any broker account but the one this database belongs to; a paper account is pinned at first sight."""
     row = tools.store.account(account)
-    if row.account_number == facts.account_number:
-        return
-    if row.account_number is not None:
+    if row.account_number not in {None, facts.account_number}:
         message = (
             f"account {account} is pinned to the broker account {row.account_number}, "
             f"but these settings reach {facts.account_number}; nothing was sent"
         )
+        if pin:
+            now = tools.clock.now()
+            frozen = freeze(tools.store.controls(account), account, message, now)
+            if frozen:
+                tools.store.write(frozen, run_id=run_id, at=now)
         raise WrongAccount(message)
-    if pin:
+    others = [name for name in tools.store.pinned_to(facts.account_number) if name != account]
+    if others:
+        message = (
+            f"account {account} reaches the broker account {facts.account_number}, to which the account {others[0]} is "
+            "pinned: each account needs keys of its own; nothing was sent"
+        )
+        raise WrongAccount(message)
+    if pin and row.account_number is None:
         values = {"account_number": facts.account_number, "broker": tools.broker.where, "environment": "paper"}
         change = Update(table="account", id=row.id, version=row.version, values=values)
         tools.store.write((change,), run_id=run_id, at=tools.clock.now())
@@ -146,14 +178,24 @@ def _read(running: _Pass) -> Rows:
     return replace(rows, controls=with_halt_file(rows.controls, running.tools.state_dir, running.account))
 
 
-def _rounds(running: _Pass, result: PassResult) -> None:
-    """Look, plan and apply until a plan is empty, the rounds are used up or the deadline has passed."""
+def _said(plan: Plan, context: Context) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Return what a round has to tell: of the clocks, then of its plan."""
+    skew = context.clock_skew
+    return (*clock_problems(skew), *plan.problems), (*clock_notes(skew), *plan.notes)
+
+
+def _rounds(running: _Pass, result: PassResult) -> Rows:
+    """Look, plan and apply until a plan is empty, the rounds are used up or the deadline has passed.
+
+    Returns the rows of the last look.
+    """
     tools, clock = running.tools, running.tools.clock
     look, deadline = LOOKS[running.stage], running.started + DEADLINE
     for n in range(ROUNDS_MAX + 1):
         rows, context = _read(running), running.context()
         plan = look(rows, tools, context)
-        result.problems, result.notes, result.rounds = plan.problems, plan.notes, n + 1
+        result.rounds = n + 1
+        result.problems, result.notes = _said(plan, context)
         if not plan.actions or n == ROUNDS_MAX or clock.now() > deadline:
             break
         applied = apply(
@@ -163,6 +205,7 @@ def _rounds(running: _Pass, result: PassResult) -> None:
             run_id=running.run_id,
             planned_at=context.now,
             deadline=deadline,
+            circuit=running.circuit,
         )
         for each in applied:
             running.log.event(
@@ -175,17 +218,24 @@ def _rounds(running: _Pass, result: PassResult) -> None:
             )
         result.applied.extend(applied)
         if all(each.outcome == "blocked" for each in applied):
-            result.notes = (*plan.notes, *(each.detail for each in applied))
+            result.notes += tuple(each.detail for each in applied)
             if all(isinstance(each.action, Submit) and each.action.increases_exposure for each in applied):
                 plan = Plan(problems=plan.problems)  # halted as wanted; whatever else is blocked is left undone
             break
+        broken = running.circuit()
+        if broken is not None:
+            result.notes += (broken,)
+            plan = replace(plan, actions=tuple(a.action for a in applied if a.outcome in {"dropped", "unknown"}))
+            break
         clock.sleep(WAITS_S[n])
-    if plan.problems or plan.actions:
+    result.saw_all = not plan.actions and running.only_decision is None
+    if result.problems or plan.actions:
         result.outcome = "incomplete"
         result.notes += tuple(f"left: {action.why}" for action in plan.actions)
+    return rows
 
 
-def _close(running: _Pass, result: PassResult) -> None:
+def _close(running: _Pass, result: PassResult, rows: Rows) -> None:
     """Record the pass, for people in `stage_run` and for the gate in its file."""
     context = running.context()
     clean = result.outcome == "done"
@@ -204,16 +254,20 @@ def _close(running: _Pass, result: PassResult) -> None:
         stage=running.stage,
         started_at=running.started if clean and running.only_decision is None else None,
         unfinished=unfinished,
+        round_the_clock=trades_round_the_clock(rows),
         sessions=running.market.sessions if running.market.asked else (),
         durable=running.tools.durable,
     )
     now = running.tools.clock.now()
     for problem in result.problems:
         running.log.event(now, "problem", run=running.run_id, code=problem.code, message=problem.message)
+    for note in clock_notes(context.clock_skew):
+        running.log.event(now, "clock", run=running.run_id, message=note)
     running.log.event(
         now,
         "stage.finished",
         run=running.run_id,
+        account=running.account,
         outcome=result.outcome,
         rounds=result.rounds,
         actions=len(result.applied),
@@ -223,6 +277,9 @@ def _close(running: _Pass, result: PassResult) -> None:
 
 
 def _record(result: PassResult, tools: Tools, started: datetime, *, complete: bool) -> None:
+    now = tools.clock.now()
+    result.problems += _overdue(result, tools, now)
+    changes = after_pass(result, tools.store.alerts(result.account), now)
     said = [f"{problem.code}: {problem.message}" for problem in result.problems] + list(result.notes)
     tools.store.record_run(
         StageRun(
@@ -231,15 +288,37 @@ def _record(result: PassResult, tools: Tools, started: datetime, *, complete: bo
             stage=result.stage,
             run_id=result.run_id,
             started_at=started,
-            finished_at=tools.clock.now(),
+            finished_at=now,
             outcome=result.outcome,
             complete=complete,
             rounds=result.rounds,
             actions=len(result.applied),
             failed=len(result.failed),
             note="\n".join(said) or None,
-        )
+        ),
+        changes,
     )
+
+
+def _overdue(result: PassResult, tools: Tools, now: datetime) -> tuple[Problem, ...]:
+    """Say that nobody looks after the account, by the rule that the gate goes by."""
+    if result.stage == MONITOR and result.outcome == "done":
+        return ()
+    last = tools.store.last_clean(result.account, MONITOR)
+    if last is None or now - last < due.LATE:
+        return ()
+    around = sessions_around(tools.state_dir, last)
+    missed = due.missed_since(MONITOR, now, around, last=last, clean=last, unfinished=False)
+    return overdue(result.account, last_clean=last, missed=missed)
+
+
+def _end_in_error(result: PassResult, error: Exception) -> None:
+    """Write down what ended the pass; what nobody expected is a bug."""
+    result.outcome = "incomplete"
+    if isinstance(error, PipelineError):
+        result.notes, result.error = (str(error),), error.exit_code
+    else:
+        result.notes, result.error = (f"a bug: {type(error).__name__}: {error}",), PipelineError.exit_code
 
 
 def _record_quietly(result: PassResult, tools: Tools, started: datetime) -> None:

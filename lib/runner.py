@@ -10,24 +10,39 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from lib import due
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import date
 
+    from lib.accounts import Turn
+    from lib.clock import Clock
+    from lib.config import Settings
     from lib.domain.results import PassResult
+    from lib.store.sql import SqlStore
+    from lib.tools import Tools
 
 EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
 
 
+class _Desk(NamedTuple):
+    """What the looks of one process share: each account's tools are put together once."""
+
+    settings: Settings
+    store: SqlStore
+    clock: Clock
+    tools_of: Callable[[str], Tools]
+
+
 def run_stage(stage: str, about: str, argv: Sequence[str] | None = None) -> int:
     """Run one stage as a script: parse, ask the gate, run one pass (or one every --watch seconds), print."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if "--if-due" in words and not {"--help", "-h"} & set(words) and _nothing_due(stage):
+    if "--if-due" in words and not {"--help", "-h", "--backfill"} & set(words) and _nothing_due(stage):
         return 0
     if argv is not None:
         return guarded(lambda: _run(stage, about, words))
@@ -41,26 +56,31 @@ def run_stage(stage: str, about: str, argv: Sequence[str] | None = None) -> int:
 
 def guarded(command: Callable[[], int]) -> int:
     """Turn errors into exit codes: a sentence for expected ones, a traceback for bugs."""
-    from lib.errors import PipelineError
-
     try:
         return command()
-    except PipelineError as error:
-        for line in str(error).splitlines():
-            sys.stderr.write(f"error: {line}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:  # noqa: BLE001 - the boundary: what nobody expected is a bug, and says so
+    except Exception as error:  # noqa: BLE001 - the boundary: what nobody expected is a bug, and says so
+        return _tell(error)
+
+
+def _tell(error: Exception, whose: str = "") -> int:
+    """Write an error where errors belong; return its exit code."""
+    from lib.errors import PipelineError
+
+    if not isinstance(error, PipelineError):
         import traceback
 
-        traceback.print_exc()
-        sys.stderr.write("error: this is a bug in trading-monitor; positions keep the stops they have\n")
+        traceback.print_exception(error)
+        sys.stderr.write(f"error: {whose}this is a bug in trading-monitor; positions keep the stops they have\n")
         return EXIT_BUG
+    for line in (*str(error).splitlines(), *getattr(error, "__notes__", ())):
+        sys.stderr.write(f"error: {whose}{line}\n")
+    return error.exit_code
 
 
 def _nothing_due(stage: str) -> bool:
@@ -70,51 +90,141 @@ def _nothing_due(stage: str) -> bool:
 
 
 def _run(stage: str, about: str, words: Sequence[str]) -> int:
-    options = _parser(stage, about).parse_args(words)
+    options = _options(_parser(stage, about), words)
+    from functools import cache
+
     from lib.config import load_settings
 
     settings = load_settings()
-    from lib.bootstrap import open_tools
+    from lib.bootstrap import open_database, open_tools
+    from lib.clock import WallClock
 
-    tools = open_tools(settings)
+    store, clock = open_database(settings), WallClock()
+    desk = _Desk(settings, store, clock, cache(lambda account: open_tools(settings, store, account, clock)))
     try:
         watch: float | None = getattr(options, "watch", None)
+        if getattr(options, "backfill", False):
+            return _backfill(desk, options)
         if watch is None:
-            return _one(stage, tools, options)
+            return _look(stage, desk, options)
         gc.enable()
         while True:
-            _look_again(lambda: _one(stage, tools, options))
-            tools.clock.sleep(watch)
+            _look_again(lambda: _look(stage, desk, options))
+            clock.sleep(watch)
     finally:
-        tools.store.close()
+        store.close()
 
 
-def _look_again(one: Callable[[], int]) -> None:
-    """Run a pass of --watch; what the next look may find mended does not end it."""
+def _look_again(look: Callable[[], int]) -> None:
+    """Take one look of --watch; what the next look may find mended does not end it."""
     from lib.errors import Unavailable
 
     try:
-        one()
+        look()
     except Unavailable as error:
-        sys.stderr.write(f"error: {error}\n")
+        _tell(error)
 
 
-def _one(stage: str, tools, options: argparse.Namespace) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _look(stage: str, desk: _Desk, options: argparse.Namespace) -> int:
+    """Run one pass over each account; when all are over, however they ended, tell a person what was raised."""
+    from lib.accounts import to_work, with_keys
+    from lib.store.queries import decision
+
+    only: int | None = getattr(options, "decision", None)
+    row = None if only is None else decision(desk.store, only)
+    named: str | None = options.account or (row.account if row is not None else None)
+    names, rowless = to_work(desk.settings, desk.store, named)
+    if named is None and not options.dry_run:
+        due.expect(desk.settings.state_dir, with_keys(desk.settings, names))
+    try:
+        return _work(stage, desk, options, names, rowless)
+    finally:
+        if desk.settings.alert_urls and not options.dry_run:
+            from functools import partial
+
+            from lib.alerts import apprise_senders, deliver
+
+            senders = partial(apprise_senders, desk.settings.alert_urls)
+            deliver(desk.store, names, senders, desk.clock, sys.stderr)
+
+
+def _work(stage: str, desk: _Desk, options: argparse.Namespace, names: Sequence[str], rowless: Sequence[Turn]) -> int:
+    from itertools import chain
+
+    from lib.accounts import in_turn, work
     from lib.logs import Log
     from lib.passes import run_pass
-    from lib.render.result import result_json, result_text
 
-    result: PassResult = run_pass(
-        stage,
-        tools,
-        account=options.account,
-        only_decision=getattr(options, "decision", None),
+    def one(account: str) -> PassResult:
+        return run_pass(
+            stage,
+            desk.tools_of(account),
+            account=account,
+            only_decision=getattr(options, "decision", None),
+            dry_run=options.dry_run,
+            log=Log(sys.stderr),
+        )
+
+    turns = chain(rowless, work(in_turn(desk.store, stage, names), one, desk.clock))
+    if len(names) + len(rowless) == 1:
+        return _print_one(next(turns), options)
+    return _print_several(stage, turns, options)
+
+
+def _backfill(desk: _Desk, options: argparse.Namespace) -> int:
+    """Run one pass over the history of one account."""
+    from lib.backfill import backfill
+    from lib.errors import ConfigError
+    from lib.logs import Log
+    from lib.render.backfill import backfill_json, backfill_text
+    from lib.store.queries import accounts
+
+    names = [options.account] if options.account is not None else [row.account for row in accounts(desk.store)]
+    if len(names) != 1:
+        raise ConfigError(f"--backfill works one account: name it with --account ({', '.join(names)})")
+    report = backfill(
+        desk.tools_of(names[0]),
+        since=options.since,
+        account=names[0],
         dry_run=options.dry_run,
         log=Log(sys.stderr),
     )
-    sys.stdout.write(result_json(result) if options.json else result_text(result, verbose=options.verbose))
+    _print(backfill_json(report) if options.json else backfill_text(report, verbose=options.verbose))
+    return report.result.exit_code
+
+
+def _print_one(turn: Turn, options: argparse.Namespace) -> int:
+    from lib.render.result import result_json, result_text
+
+    if isinstance(turn.outcome, Exception):
+        raise turn.outcome
+    _print(result_json(turn.outcome) if options.json else result_text(turn.outcome, verbose=options.verbose))
+    return turn.exit_code
+
+
+def _print_several(stage: str, turns: Iterable[Turn], options: argparse.Namespace) -> int:
+    """Print each account's turn as it ends, as JSON all at the end."""
+    from lib.render.result import result_text, results_json
+
+    worked: dict[str, PassResult | str] = {}
+    code = 0
+    for turn in turns:
+        code = max(code, turn.exit_code)
+        if isinstance(turn.outcome, Exception):
+            _tell(turn.outcome, f"account {turn.account}: ")
+            worked[turn.account] = str(turn.outcome)
+            continue
+        worked[turn.account] = turn.outcome
+        if not options.json:
+            _print(result_text(turn.outcome, verbose=options.verbose, several=True))
+    if options.json:
+        _print(results_json(stage, worked))
+    return code
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
     sys.stdout.flush()
-    return result.exit_code
 
 
 def _parser(stage: str, about: str) -> argparse.ArgumentParser:
@@ -131,7 +241,7 @@ def _parser(stage: str, about: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run", action="store_true", help="print what the first round would do, and why; change nothing"
     )
-    parser.add_argument("--account", default="main", metavar="NAME", help="the account to work (default: main)")
+    parser.add_argument("--account", metavar="NAME", help="work this account only (default: one after the other, all)")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--verbose", action="store_true", help="also print rows written and notes")
     if stage == "order_executor":
@@ -145,7 +255,39 @@ def _parser(stage: str, about: str) -> argparse.ArgumentParser:
         parser.add_argument(
             "--watch", type=_seconds, metavar="SECONDS", help="look again every SECONDS until interrupted"
         )
+        parser.add_argument(
+            "--backfill",
+            action="store_true",
+            help="rebuild fills, order states and results from the broker's history, --since a day; sends nothing",
+        )
+        parser.add_argument(
+            "--since", type=_day, metavar="DATE", help="with --backfill: from this day on, New York, as 2026-11-02"
+        )
     return parser
+
+
+def _options(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words, and refuse flags that do not go together."""
+    options = parser.parse_args(words)
+    backfill, since = getattr(options, "backfill", False), getattr(options, "since", None)
+    if backfill and since is None:
+        parser.error("--backfill needs --since DATE, the day from which on history is read")
+    if since is not None and not backfill:
+        parser.error("--since goes with --backfill only")
+    if backfill and (options.if_due or options.watch is not None):
+        parser.error("--backfill is one pass by hand: it goes with neither --watch nor --if-due")
+    return options
+
+
+def _day(raw: str) -> date:
+    import argparse
+    from datetime import datetime
+
+    try:
+        return datetime.strptime(raw, "%Y-%m-%d").date()  # noqa: DTZ007 - a day in New York, no instant
+    except ValueError:
+        message = f"{raw!r} is not a day written as 2026-11-02"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _seconds(raw: str) -> float:

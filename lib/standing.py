@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from lib import due, sessions
+from lib import due
 from lib.domain.records import Rows
-from lib.market import known_sessions
-from lib.planning.decisions import as_stamped
-from lib.planning.entries import is_open, is_unfinished
-from lib.sessions import Session
+from lib.market import sessions_around
+from lib.planning.alerts import to_tell
+from lib.planning.deciding.answers import is_open
+from lib.planning.deciding.decisions import as_stamped
+from lib.planning.deciding.entries import is_unfinished
 from lib.store import queries
 from lib.store.sql import SqlStore
 from lib.tools import with_halt_file
@@ -21,12 +22,13 @@ RUNS_READ = 20
 """How far back a stage's passes are looked through for one that was not skipped."""
 
 UNEXPLAINED_SHOWN = timedelta(days=7)
-AROUND = timedelta(days=10)
-"""More than the exchange ever rests: on either side of any moment there is a session within it."""
 
 
-def standing(store: SqlStore, account: str, state_dir: Path, now: datetime) -> Standing:
+def standing(
+    store: SqlStore, account: str, state_dir: Path, now: datetime, *, alerts_are_sent: bool = False
+) -> Standing:
     """Read how one account stands; raises ConfigError if the database has none of that name."""
+    untold = to_tell(store.alerts(account).events, now) if alerts_are_sent else ()
     read = store.rows(account)
     rows = replace(read, controls=with_halt_file(read.controls, state_dir, account))
     stamped = as_stamped(rows, now)
@@ -35,6 +37,7 @@ def standing(store: SqlStore, account: str, state_dir: Path, now: datetime) -> S
         waiting=tuple(d for d in stamped.decisions if is_open(d, stamped)),
         stages=tuple(_stage(store, stage, rows, state_dir, now) for stage in due.STAGES),
         unexplained=queries.unexplained(store, account, since=now - UNEXPLAINED_SHOWN),
+        untold=tuple(each.ended_at or each.raised_at for each in untold),
     )
 
 
@@ -47,19 +50,9 @@ def _stage(store: SqlStore, stage: str, rows: Rows, state_dir: Path, now: dateti
     missed = due.missed_since(
         stage,
         now,
-        _sessions(state_dir, last),
+        sessions_around(state_dir, last),
         last=last,
         clean=clean.started_at if clean is not None else None,
         unfinished=is_unfinished(rows),
     )
     return StageStanding(stage=stage, runs=runs, clean=clean, missed_since=missed)
-
-
-def _sessions(state_dir: Path, last: datetime) -> tuple[Session, ...]:
-    """Return the sessions around `last`: the broker's as the gate knows them, before and without them our table's."""
-    first, end = (last - AROUND).date(), (last + AROUND).date()
-    table, known = sessions.load().between(first, end), known_sessions(state_dir)
-    return (
-        *(each for each in table if not known or each.date < known[0].date),
-        *(each for each in known if each.date <= end),
-    )

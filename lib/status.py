@@ -45,7 +45,8 @@ def _run(options: argparse.Namespace) -> int:
     store = open_database(settings)
     try:
         names = [row.account for row in accounts(store)] if options.account is None else [options.account]
-        standings = [standing(store, name, settings.state_dir, now) for name in names]
+        sent = bool(settings.alert_urls)
+        standings = [standing(store, name, settings.state_dir, now, alerts_are_sent=sent) for name in names]
     finally:
         store.close()
     page = status_page(standings, now=now, local=new_york)

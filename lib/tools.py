@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.broker.port import Broker
 from lib.clock import Clock
+from lib.domain.limits import Limits
 from lib.domain.records import Control
 from lib.domain.states import ControlState
 from lib.store.port import Store
@@ -22,6 +23,7 @@ class Tools:
     clock: Clock
     state_dir: Path
     always_open: bool = False
+    limits: Limits = field(default_factory=Limits)
     durable: bool = True  # a simulation has no power cut to fear, and many passes to make
 
     def controls(self, account: str) -> tuple[Control, ...]:

@@ -1,13 +1,12 @@
 """Rows and facts for tests of the rules: plain functions, every field with a default that makes a clean case.
 
-The standing example is the spec's: buy 10 AAPL at 150, stop 145, target 160, on Friday 2026-11-20, when New York
-trades from 14:30 to 21:00 UTC. It is 15:00.
+The standing example: buy 10 AAPL at 150, stop 145, target 160, on Friday 2026-11-20, 15:00 UTC, half an hour on.
 """
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from lib.domain import bodies
+from lib.domain import bodies, records
 from lib.domain.actions import Insert, Update
 from lib.domain.facts import AccountFacts, Asset, BrokerOrder, BrokerPosition, FillActivity, Quote, Snapshot
 from lib.domain.hours import Hours
@@ -16,7 +15,7 @@ from lib.domain.money import D
 from lib.domain.records import Account, Control, Decision, Fill, Order, Position, QuantityChange, Rows, StageRun, Trade
 from lib.planning.books import TradeBook
 from lib.planning.context import Context
-from lib.planning.decisions import NewTrade, digest
+from lib.planning.deciding.decisions import NewTrade, digest
 
 OPEN = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 CLOSE = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
@@ -379,6 +378,7 @@ RECORDS = {
     "fill": ("fills", Fill),
     "position_tracking": ("positions", Position),
     "quantity_change": ("changes", QuantityChange),
+    "protection_coverage": ("coverage", records.Coverage),
     "control": ("controls", Control),
 }
 

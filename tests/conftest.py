@@ -1,5 +1,6 @@
 """What every test may rely on: no setting of the shell reaches it, and no connection leaves the machine."""
 
+import gc
 import os
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import settings
 
 from tests.tools import loopback
 
-SETTINGS = ("BROKER", "DATABASE_URL", "STATE_DIR")
+SETTINGS = ("ALERT_URLS", "BROKER", "DATABASE_URL", "STATE_DIR")
 PREFIXES = ("ALPACA_", "PAPER_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")  # one on loopback would carry a request out
 
@@ -40,3 +41,12 @@ def no_connection_off_loopback():
     loopback.refused.clear()
     yield
     assert not loopback.refused, f"tried to connect to {', '.join(loopback.refused)}"
+
+
+gc.disable()  # until all tests are there: they live to the end, and the collector would look through them over and over
+
+
+def pytest_collection_finish():
+    """Let the collector begin, with what the tests make."""
+    gc.freeze()
+    gc.enable()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import make_commands, make_switches, tidy
+from tests.tools import casebook, make_commands, make_switches, tidy
 
 ROOT = Path(__file__).parents[1]
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
@@ -107,11 +107,25 @@ def test_the_page_of_operations_lists_exactly_the_refusals_there_are_and_says_wh
     known = codes_of("Refused")
     answered = {code for code, is_final in known if is_final}
     waiting = {code for code, is_final in known if not is_final}
-    written = set(re.findall(r'"execution_note": f?"([A-Z]+): ', PLANNING["lib/planning/entries.py"]))
+    written = set(re.findall(r'"execution_note": f?"([A-Z]+): ', PLANNING["lib/planning/deciding/claims.py"]))
     assert {"LEVELS", "COLLAR"} <= {code for code, _ in known}
     assert written
     assert set(re.findall(r"`([A-Z_]{3,})`", later)) == waiting
     assert set(re.findall(r"`([A-Z_]{3,})`", final)) - {"REJECTED"} == answered | written
+
+
+def test_the_page_of_operations_shows_each_limit_with_its_default_and_its_range():
+    limits = import_module("lib.domain.limits")
+    _, _, after = read("docs/operations.md").partition("\n## Limits\n")
+    row = r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \| ([^|]+) \| ([^|]+) \| `[A-Z_]+` \|$"
+    listed = re.findall(row, after.partition("\n## ")[0], re.MULTILINE)
+    defaults = limits.Limits()
+    known = []
+    for name, rule in limits.RULES.items():
+        value = getattr(defaults, name)
+        plain = str(value // limits.MINUTE if rule.unit == limits.MINUTES else value)
+        known.append((name, plain, str(rule.low), str(rule.high), rule.unit, rule.means))
+    assert listed == known
 
 
 def test_the_example_lists_exactly_the_settings_there_are():
@@ -187,6 +201,38 @@ def test_git_keeps_the_code_and_the_log_directory_and_ignores_what_a_run_leaves(
 
 def test_there_is_a_changelog():
     assert len(read("CHANGELOG.md").split()) > 10
+
+
+def test_every_case_and_check_has_a_test_or_a_reason_why_not():
+    assert casebook.flaws(tidy.sources()) == []
+
+
+def test_the_page_of_operations_tells_every_case_in_one_row_of_its_family():
+    told = casebook.rows(read("docs/operations.md"))
+    assert [name for name, _ in told] == list(casebook.failure_modes())
+    assert [(name, cells) for name, cells in told if len(cells) != 3 or not all(cells)] == []
+
+
+def test_a_mark_is_found_wherever_a_test_may_carry_it():
+    text = (
+        'pytestmark = [pytest.mark.slow, pytest.mark.case("fail-A1")]\n'
+        '@pytest.mark.case("fail-A2", "check-R1")\n'
+        '@pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.case("fail-X9"))])\n'
+        "def test_it(x): ...\n"
+    )
+    files = {"tests/test_it.py": text, "lib/it.py": 'pytest.mark.case("fail-A3")'}
+    shown = casebook.marked(files)
+    assert shown == {name: ["tests/test_it.py"] for name in ("fail-A1", "fail-A2", "check-R1", "fail-X9")}
+    wrong = casebook.flaws(files)
+    assert "fail-X9 is no case: tests/test_it.py" in wrong
+    assert "fail-A3 has neither a test nor a reason" in wrong
+
+
+@pytest.mark.case("fail-N4")
+def test_no_command_takes_keys_or_passwords_but_the_paper_broker_its_own():
+    chapters = read("docs/commands.md").split("\n## ")[1:]
+    taking = [chapter for chapter in chapters if re.search(r"--[a-z-]*(key|secret|token|password)", chapter)]
+    assert [chapter.splitlines()[0] for chapter in taking] == ["python -m lib.paper_broker"]
 
 
 @pytest.mark.parametrize(

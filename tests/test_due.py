@@ -101,7 +101,7 @@ def test_order_executor_claims_once_a_session(day, next_day):
 
 @pytest.mark.parametrize(("day", "closing"), [(ORDINARY, "16:00"), (HALF, "13:00")])
 def test_order_executor_comes_back_each_tick_and_once_after_the_close_while_something_is_unfinished(day, closing):
-    moments = [at(*slot) for slot in every(5, day, "09:45", closing)]
+    moments = [at(*slot) for slot in every(5, day, "09:30", closing)]
     for previous, slot in pairwise(moments):
         state = left_by("order_executor", previous, unfinished=True)
         assert not due.is_due("order_executor", slot - timedelta(seconds=1), state), slot
@@ -158,6 +158,17 @@ def test_what_trades_round_the_clock_brings_order_monitor_back_every_five_minute
     assert not due.is_due("order_monitor", sunday + timedelta(minutes=4, seconds=59), state)
     assert due.is_due("order_monitor", sunday + timedelta(minutes=5), state)
     assert not due.is_due("position_monitor", sunday, left_by("position_monitor", sunday, round_the_clock=True))
+
+
+def test_one_account_with_coins_keeps_order_monitor_due_round_the_clock_whoever_writes_last(tmp_path):
+    def passed(account, **says):
+        passes = {"stage": "order_monitor", "started_at": None, "unfinished": False, "sessions": ()}
+        due.write(tmp_path, account=account, **passes, **says)
+        return due.read(tmp_path)["round_the_clock"]
+
+    assert passed("coins", round_the_clock=True)
+    assert passed("shares")
+    assert not passed("coins", round_the_clock=False)
 
 
 def test_days_that_never_close_are_sessions_like_others():
@@ -272,6 +283,37 @@ def test_recording_one_pass_keeps_what_others_recorded(tmp_path):
         "main": {"order_monitor": recorded, "order_executor": recorded | {"unfinished": True}},
         "second": {"order_monitor": recorded},
     }
+
+
+def test_a_new_account_is_due_at_once_and_one_that_is_gone_makes_nothing_due(tmp_path):
+    for account in ("main", "gone"):
+        record(tmp_path, account=account)
+    due.expect(tmp_path, ("main", "new"))
+    state = due.read(tmp_path)
+    recorded = {"order_monitor": {"started_at": at(FRIDAY, "18:00").isoformat(), "unfinished": False}}
+    assert state["accounts"] == {"main": recorded, "new": {}}
+    assert due.is_due("order_monitor", at(SATURDAY, "12:00"), state)
+    record(tmp_path, account="new")
+    assert not due.is_due("order_monitor", at(SATURDAY, "12:00"), due.read(tmp_path))
+    record(tmp_path, account="gone", started_at=None)
+    due.expect(tmp_path, ("main", "new"))
+    assert not due.is_due("order_monitor", at(SATURDAY, "12:00"), due.read(tmp_path))
+
+
+def test_accounts_that_are_known_already_leave_the_file_as_it_is(tmp_path):
+    record(tmp_path)
+    before = (tmp_path / "due.json").stat()
+    due.expect(tmp_path, ("main",))
+    assert (tmp_path / "due.json").stat() == before
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"version": 1, "accounts": []}'])
+def test_accounts_expected_before_any_pass_are_due(tmp_path, text):
+    if text is not None:
+        (tmp_path / "due.json").write_text(text)
+    due.expect(tmp_path, ("main", "swing"))
+    assert due.read(tmp_path)["accounts"] == {"main": {}, "swing": {}}
+    assert due.is_due("order_monitor", at(SATURDAY, "12:00"), due.read(tmp_path))
 
 
 def test_a_pass_that_failed_keeps_the_last_clean_start(tmp_path):

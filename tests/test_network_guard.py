@@ -24,7 +24,7 @@ def refused():
 
 def test_no_setting_of_the_shell_is_left_in_a_test():
     left = [name for name in os.environ if name.startswith(("ALPACA_", "PAPER_")) or name.lower().endswith("_proxy")]
-    assert [*left, *({"BROKER", "DATABASE_URL", "STATE_DIR"} & set(os.environ))] == []
+    assert [*left, *({"ALERT_URLS", "BROKER", "DATABASE_URL", "STATE_DIR"} & set(os.environ))] == []
 
 
 def test_a_client_with_live_keys_reaches_nobody(monkeypatch, refused):

@@ -9,7 +9,8 @@ of orders for one word they do not know (alpaca-py issue 153).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar
 from urllib.parse import quote
@@ -31,6 +32,8 @@ from lib.broker.wire import (
 from lib.domain.facts import (
     Accepted,
     AccountFacts,
+    Activity,
+    Announcement,
     Asset,
     BrokerOrder,
     BrokerPosition,
@@ -46,10 +49,14 @@ from lib.sessions import Session
 
 ORDERS_PER_PAGE_MAX = 500
 FILLS_PER_PAGE_MAX = 100
-SYMBOLS_PER_CALL_MAX = 100
+ANNOUNCEMENTS_PER_PAGE_MAX = 1000
+SYMBOLS_PER_CALL_MAX = 200
 
 SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]*")
 """What can be a stock's symbol. Any other text makes Alpaca refuse the quotes of all symbols asked for with it."""
+
+PAIR = re.compile(r"[A-Z0-9]{1,10}/[A-Z]{3,5}")
+"""What can be a pair of coins, as orders name it; positions leave out the slash."""
 
 
 class _Identified(Protocol):
@@ -94,8 +101,16 @@ class AlpacaBroker:
     def where(self) -> str:
         return self._where
 
+    @property
+    def time_outs(self) -> int:
+        return self._trading.time_outs + self._data.time_outs
+
     def account(self) -> AccountFacts:
-        return translate.account(_read(self._trading, "/account"))
+        facts = translate.account(_read(self._trading, "/account"))
+        return replace(facts, at=self._trading.answered_at)
+
+    def is_open(self) -> bool:
+        return translate.is_open(_read(self._trading, "/clock"))
 
     def sessions(self, first: date, last: date) -> tuple[Session, ...]:
         answer = _read(self._trading, "/calendar", {"start": first.isoformat(), "end": last.isoformat()})
@@ -104,7 +119,14 @@ class AlpacaBroker:
 
     def live_orders(self) -> tuple[BrokerOrder, ...]:
         # `held` legs are not listed by status=open unless nested under their parents.
-        params = {"status": "open", "nested": "true", "direction": "asc", "limit": str(ORDERS_PER_PAGE_MAX)}
+        return self._orders("open")
+
+    def orders_since(self, since: datetime) -> tuple[BrokerOrder, ...]:
+        # Orders may share a time: where a page ends is told by an id, which takes the place of the time.
+        return self._orders("all", {"after": _second(since)})
+
+    def _orders(self, status: str, first_page: Mapping[str, str] | None = None) -> tuple[BrokerOrder, ...]:
+        params = {"status": status, "nested": "true", "direction": "asc", "limit": str(ORDERS_PER_PAGE_MAX)}
         orders = self._pages(
             "/orders",
             params,
@@ -112,6 +134,7 @@ class AlpacaBroker:
             page_rows_max=ORDERS_PER_PAGE_MAX,
             translated=translate.order,
             rows_of=_rows_of,
+            first_page=first_page,
         )
         legs = {leg.id for order in orders for leg in order.legs}
         return tuple(order for order in orders if order.id not in legs)
@@ -135,11 +158,7 @@ class AlpacaBroker:
         return whole
 
     def fills(self, since: datetime) -> tuple[FillActivity, ...]:
-        # Documented to the second; cut down, so that rather too much is read than too little.
-        if since.tzinfo is None:
-            raise ValueError(f"{since.isoformat()} has no time zone, so it names no instant")
-        after = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        params = {"after": after, "direction": "asc", "page_size": str(FILLS_PER_PAGE_MAX)}
+        params = {"after": _second(since), "direction": "asc", "page_size": str(FILLS_PER_PAGE_MAX)}
         found = self._pages(
             "/account/activities/FILL",
             params,
@@ -150,11 +169,52 @@ class AlpacaBroker:
         )
         return tuple(sorted(found, key=lambda fill: fill.transaction_time))
 
+    def activities(self, kinds: Collection[str], since: datetime) -> tuple[Activity, ...]:
+        params = {"activity_types": ",".join(sorted(kinds)), "after": _second(since), "direction": "asc"}
+        found = self._pages(
+            "/account/activities",
+            {**params, "page_size": str(FILLS_PER_PAGE_MAX)},
+            cursor="page_token",
+            page_rows_max=FILLS_PER_PAGE_MAX,
+            translated=translate.activity,
+            rows_of=lambda _activity: 1,
+        )
+        return tuple(sorted(found, key=lambda activity: activity.id))
+
+    def announcements(self, symbols: Sequence[str], first: date, last: date) -> tuple[Announcement, ...]:
+        wanted = [symbol for symbol in dict.fromkeys(symbols) if SYMBOL.fullmatch(symbol)]
+        found: list[Announcement] = []
+        for chunk in _chunks(wanted, SYMBOLS_PER_CALL_MAX):
+            found += self._announced(chunk, first, last)
+        return tuple(sorted(found, key=lambda one: (one.ex_date, one.symbol, one.kind)))
+
+    def _announced(self, symbols: Sequence[str], first: date, last: date) -> list[Announcement]:
+        params = {
+            "symbols": ",".join(symbols),
+            "types": ",".join(translate.ANNOUNCED),
+            "start": first.isoformat(),
+            "end": last.isoformat(),
+            "limit": str(ANNOUNCEMENTS_PER_PAGE_MAX),
+        }
+        found: list[Announcement] = []
+        tokens: set[str] = set()
+        while True:
+            answer = _read(self._data, "/corporate-actions", params, version="v1")
+            page, token = translate.announcements(answer)
+            found += page
+            if token is None:
+                return found
+            if token in tokens:
+                raise BrokerUnavailable(f"GET /v1/corporate-actions: the page {token} leads to itself")
+            tokens.add(token)
+            params["page_token"] = token
+
     def positions(self) -> Mapping[str, BrokerPosition]:
         return translate.positions(_read(self._trading, "/positions"))
 
     def position(self, symbol: str) -> BrokerPosition | None:
-        answer = _read_or_none(self._trading, f"/positions/{_segment(symbol)}")
+        # Of a pair Alpaca answers 404 to BTC%2FUSD and knows BTCUSD.
+        answer = _read_or_none(self._trading, f"/positions/{_segment(symbol.replace('/', ''))}")
         return None if answer is None else _same(translate.position(answer), symbol, lambda position: position.symbol)
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
@@ -163,10 +223,14 @@ class AlpacaBroker:
         for chunk in _chunks(wanted, SYMBOLS_PER_CALL_MAX):
             answer = _read(self._data, "/stocks/quotes/latest", {"symbols": ",".join(chunk)})
             found |= translate.quotes(answer, chunk)
+        pairs = [symbol for symbol in dict.fromkeys(symbols) if PAIR.fullmatch(symbol)]
+        for chunk in _chunks(pairs, SYMBOLS_PER_CALL_MAX):
+            answer = _read(self._data, "/crypto/us/latest/quotes", {"symbols": ",".join(chunk)}, version="v1beta3")
+            found |= translate.quotes(answer, chunk)
         return found
 
     def asset(self, symbol: str) -> Asset | None:
-        if not SYMBOL.fullmatch(symbol):
+        if not SYMBOL.fullmatch(symbol) and not PAIR.fullmatch(symbol):
             return None  # a decision's text that is no symbol; in a path it would be another request
         answer = _read_or_none(self._trading, f"/assets/{_segment(symbol)}")
         return None if answer is None else translate.asset(answer)
@@ -193,6 +257,15 @@ class AlpacaBroker:
             return Unknown(message=f"DELETE /v2{path}: {error}")
         return Accepted()
 
+    def replace(self, broker_order_id: str, body: Mapping[str, object]) -> Outcome:
+        path = f"/orders/{_segment(broker_order_id)}"
+        try:
+            return Accepted(order=translate.order(self._trading.patch(path, body)))
+        except RefusedError as refused:
+            return _outcome(f"PATCH /v2{path}", refused)
+        except (NoAnswerError, BrokerUnavailable) as error:
+            return Unknown(message=f"PATCH /v2{path}: {error}")
+
     def _pages(
         self,
         path: str,
@@ -202,12 +275,16 @@ class AlpacaBroker:
         page_rows_max: int,
         translated: Callable[[object], _Record],
         rows_of: Callable[[_Record], int],
+        first_page: Mapping[str, str] | None = None,
     ) -> tuple[_Record, ...]:
-        """Read page after page up to a short one; a page that leads nowhere new is an error, never an end."""
+        """Read page after page up to a short one; a page that leads nowhere new is an error, never an end.
+
+        `first_page` holds parameters that say where to begin, and that the cursor of later pages excludes.
+        """
         found: dict[str, _Record] = {}
         last: str | None = None
         while True:
-            answer = _read(self._trading, path, {**params, cursor: last} if last else params)
+            answer = _read(self._trading, path, {**params, **({cursor: last} if last else first_page or {})})
             page = [translated(row) for row in translate.rows(path, answer)]
             ids = {record.id for record in page}
             is_full = sum(map(rows_of, page)) >= page_rows_max
@@ -219,16 +296,23 @@ class AlpacaBroker:
             last = page[-1].id
 
 
+def _second(since: datetime) -> str:
+    # Documented to the second; cut down, so that rather too much is read than too little.
+    if since.tzinfo is None:
+        raise ValueError(f"{since.isoformat()} has no time zone, so it names no instant")
+    return since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _rows_of(order: BrokerOrder) -> int:
     # Whether `limit` counts legs is not documented. Counted, a page ends early at worst one request too late.
     return 1 + len(order.legs)
 
 
-def _read(wire: Wire, path: str, params: Mapping[str, str] | None = None) -> object:
+def _read(wire: Wire, path: str, params: Mapping[str, str] | None = None, *, version: str = "v2") -> object:
     try:
-        return wire.read(path, params)
+        return wire.read(path, params, version=version)
     except (NoAnswerError, RefusedError) as error:
-        raise _read_failure(path, error) from error
+        raise _read_failure(path, error, version) from error
 
 
 def _read_or_none(wire: Wire, path: str, params: Mapping[str, str] | None = None) -> object | None:
@@ -241,11 +325,13 @@ def _read_or_none(wire: Wire, path: str, params: Mapping[str, str] | None = None
         raise _read_failure(path, error) from error
 
 
-def _read_failure(path: str, error: NoAnswerError | RefusedError) -> KeysRefused | BrokerUnavailable:
+def _read_failure(
+    path: str, error: NoAnswerError | RefusedError, version: str = "v2"
+) -> KeysRefused | BrokerUnavailable:
     # A 401 may be a web server's page, when no key was sent; a 403 that is none of Alpaca's is a proxy's.
     if isinstance(error, RefusedError) and (error.status == 401 or (error.status == 403 and error.body)):
-        return KeysRefused(f"the broker does not take the keys: GET /v2{path}: {error}")
-    return BrokerUnavailable(f"GET /v2{path}: {error}")
+        return KeysRefused(f"the broker does not take the keys: GET /{version}{path}: {error}")
+    return BrokerUnavailable(f"GET /{version}{path}: {error}")
 
 
 def _outcome(request: str, refused: RefusedError) -> Outcome:

@@ -28,6 +28,19 @@ SIGNS: tuple[tuple[Refusal, tuple[str, ...]], ...] = (
     (Refusal.WASH_TRADE, ("wash trade",)),
     (Refusal.WASH_TRADE, ("opposite side",)),
     (Refusal.BUYING_POWER, ("insufficient", "buying power")),
+    (Refusal.BUYING_POWER, ("insufficient balance for usd ",)),
+    (Refusal.SHARES_RESERVED, ("insufficient balance for",)),
+    (Refusal.SYMBOL_HALTED, ("trading halt",)),
+    (Refusal.NOT_TRADABLE, ("is not tradable",)),
+    (Refusal.NOT_TRADABLE, ("is not active",)),
+    (Refusal.DAY_ONLY, ("only day orders",)),
+    (Refusal.DAY_ONLY, ("must be day orders",)),
+    (Refusal.NO_SUCH_STATE, ("cannot replace order",)),
+    (Refusal.NO_SUCH_STATE, ("order already replaced",)),
+    (Refusal.NO_SUCH_STATE, ("order chain not fully replaced",)),
+    (Refusal.NO_SUCH_STATE, ("unable to replace order",)),
+    (Refusal.NO_SUCH_STATE, ("order is already in",)),
+    (Refusal.NO_SUCH_STATE, ("order pending cancel",)),
 )
 """The first line whose phrases all occur decides."""
 

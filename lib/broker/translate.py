@@ -13,8 +13,17 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import NoReturn
 
 from lib.clock import from_new_york
-from lib.domain.facts import AccountFacts, Asset, BrokerOrder, BrokerPosition, FillActivity, Quote
-from lib.domain.money import AVERAGE_PLACES, ZERO, D, NotMoney
+from lib.domain.facts import (
+    AccountFacts,
+    Activity,
+    Announcement,
+    Asset,
+    BrokerOrder,
+    BrokerPosition,
+    FillActivity,
+    Quote,
+)
+from lib.domain.money import AVERAGE_PLACES, ONE, ZERO, D, NotMoney
 from lib.domain.states import CANCELLED
 from lib.errors import BrokerUnavailable
 from lib.sessions import Session
@@ -28,6 +37,10 @@ NO_STATUS = "unknown"
 
 LEG_LEVELS_MAX = 2
 
+COINS = "crypto"
+PAID_IN = ("USD", "USDC", "USDT", "USDG", "BTC", "EUR")
+"""What coins are priced in: the second names of Alpaca's pairs, and those that may come."""
+
 
 def account(answer: object) -> AccountFacts:
     """Read /v2/account; money beyond 18 digits is rounded, for it is used to size orders and never booked."""
@@ -37,8 +50,15 @@ def account(answer: object) -> AccountFacts:
         equity=row.rounded("equity"),
         cash=row.rounded("cash"),
         buying_power=row.rounded("buying_power"),
+        shorting_enabled=row.flag("shorting_enabled"),
+        last_equity=row.rounded_or_none("last_equity"),
         blocked=any(row.flag(name) for name in ("account_blocked", "trading_blocked", "trade_suspended_by_user")),
     )
+
+
+def is_open(answer: object) -> bool:
+    """Read /v2/clock."""
+    return _Row("clock", answer).flag("is_open")
 
 
 def order(answer: object, *, level: int = 0) -> BrokerOrder:
@@ -91,6 +111,61 @@ def fill(answer: object) -> FillActivity:
     )
 
 
+def activity(answer: object) -> Activity:
+    """Read one row of the account's ledger that is no fill; most kinds leave out most of its fields."""
+    row = _Row("activity", answer)
+    return Activity(
+        id=row.text("id"),
+        kind=row.text("activity_type"),
+        date=row.day("date"),
+        symbol=row.text_or_none("symbol"),
+        qty=row.number_or_none("qty"),
+        price=row.rounded_or_none("price") or row.rounded_or_none("per_share_amount"),
+        net_amount=row.rounded_or_none("net_amount"),
+        order_id=row.text_or_none("order_id"),
+        description=row.text_or_none("description"),
+    )
+
+
+ANNOUNCED = {
+    "forward_split": ("symbol", "ex_date"),
+    "reverse_split": ("symbol", "ex_date"),
+    "stock_dividend": ("symbol", "ex_date"),
+    "name_change": ("old_symbol", "process_date"),
+    "cash_merger": ("acquiree_symbol", "effective_date"),
+    "worthless_removal": ("symbol", "process_date"),
+}
+"""The corporate actions that change what a position is, and under which names each tells its symbol and its day."""
+
+
+def announcements(answer: object) -> tuple[tuple[Announcement, ...], str | None]:
+    """Read a page of corporate actions, listed by kind, and the token of the next one; other kinds are left out."""
+    page = _Row("corporate actions", answer)
+    by_kind = _Row("corporate actions", page.mapping_or_empty("corporate_actions"))
+    found = [_announcement(kind, row) for kind in ANNOUNCED for row in by_kind.list_or_empty(f"{kind}s")]
+    return tuple(found), page.text_or_none("next_page_token")
+
+
+def _announcement(kind: str, answer: object) -> Announcement:
+    row = _Row(kind, answer)
+    symbol, day = ANNOUNCED[kind]
+    rate = row.number_or_none("rate")
+    old, new = row.number_or_none("old_rate"), row.number_or_none("new_rate")
+    if kind == "stock_dividend":  # so many new shares for each: a split by another name
+        old, new = ONE, ONE + row.number("rate")
+    elif kind.endswith("_split") and not (old and new and old > 0 and new > 0):
+        row.refuse("old_rate and new_rate", "make no split")
+    return Announcement(
+        kind=kind,
+        symbol=row.text(symbol),
+        ex_date=row.day(day),
+        old_rate=old,
+        new_rate=new,
+        new_symbol=row.text_or_none("new_symbol"),
+        rate=rate,
+    )
+
+
 def position(answer: object) -> BrokerPosition:
     """Read one position.
 
@@ -101,13 +176,27 @@ def position(answer: object) -> BrokerPosition:
     qty = row.number("qty")
     short = qty < 0 or row.text_or("side", "") == "short"
     sign = -1 if short else 1
+    asset_class = row.text_or("asset_class", "us_equity")
+    symbol = row.text("symbol")
     return BrokerPosition(
-        symbol=row.text("symbol"),
+        symbol=pair_of(symbol) if asset_class == COINS else symbol,
         qty=abs(qty) * sign,
         qty_available=abs(row.number("qty_available")) * sign,
         avg_entry_price=row.rounded_or_none("avg_entry_price"),
-        asset_class=row.text_or("asset_class", "us_equity"),
+        asset_class=asset_class,
     )
+
+
+def pair_of(symbol: str) -> str:
+    """Return a pair of coins as orders name it: positions write `BTCUSD` for what orders call `BTC/USD`.
+
+    What is paid in is the longest known name that the symbol ends with: `ETHUSDT` is `ETH/USDT`.
+    """
+    ends = [name for name in PAID_IN if symbol.endswith(name) and len(symbol) > len(name)]
+    if "/" in symbol or not ends:
+        return symbol
+    paid_in = max(ends, key=len)
+    return f"{symbol[: -len(paid_in)]}/{paid_in}"
 
 
 def positions(answer: object) -> dict[str, BrokerPosition]:
@@ -148,6 +237,10 @@ def asset(answer: object) -> Asset:
         tradable=row.flag("tradable") and row.text_or("status", "") != "inactive",
         fractionable=row.flag("fractionable"),
         shortable=row.flag("shortable"),
+        borrow_status=row.text_or_none("borrow_status"),
+        min_order_size=row.number_or_none("min_order_size"),
+        min_trade_increment=row.number_or_none("min_trade_increment"),
+        price_increment=row.number_or_none("price_increment"),
     )
 
 
@@ -250,6 +343,13 @@ class _Row:
             return read(value)
         except ValueError:
             self.refuse(field, f"is {_shown(value)}, not a number that can be kept exactly")
+
+    def day(self, field: str) -> date:
+        text = self.text(field)
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            self.refuse(field, f"is {_shown(text)}, not a day")
 
     def instant(self, field: str) -> datetime:
         found = self.instant_or_none(field)

@@ -13,6 +13,10 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING, Any
 
 from alpaca.common.exceptions import APIError
@@ -20,24 +24,43 @@ from alpaca.common.rest import RESTClient
 from requests import exceptions
 from requests.adapters import BaseAdapter, HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError as TransportError
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    from _typeshed import WriteableBuffer
     from requests import PreparedRequest, Response
+    from urllib3 import PoolManager
 
 HTTP_TIMEOUT_S = (3.05, 10.0)
 """Connect and read; a little over three seconds gives a lost packet time for its first TCP re-transmission."""
+
+WHOLE_ANSWER = 2
+"""A read time-out bounds one silence, and a server that sends a byte now and then is never silent for long: from the
+request to the last byte of its answer this many read time-outs may go by."""
 
 NEVER_RESEND = [0]
 """alpaca-py re-sends on these HTTP statuses; no answer has status 0, and an empty list would mean its default."""
 
 MESSAGE_CHARACTERS_MAX = 300
 
+SILENCE = (exceptions.Timeout, exceptions.ConnectionError, TransportError)
+
 log = logging.getLogger(__name__)
 
 
 class NoAnswerError(Exception):
-    """No readable answer: time-out, lost connection, redirect, or a success that is not JSON."""
+    """No readable answer: time-out, lost connection, redirect, or a success that is not JSON.
+
+    `silent` for the first two: nobody was there, as far as one can tell.
+    """
+
+    def __init__(self, why: str, *, silent: bool = False) -> None:
+        self.silent = silent
+        super().__init__(why)
 
 
 class RefusedError(Exception):
@@ -84,6 +107,61 @@ class TimeoutAdapter(HTTPAdapter):
     ) -> Response:
         return super().send(request, stream, timeout or self._timeout_s, verify, cert, proxies)
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _make_timely(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        _make_timely(manager)
+        return manager
+
+
+class _WholeAnswer(RawIOBase):
+    """The bytes of one answer from the socket, up to the moment at which the whole of it has to be there."""
+
+    def __init__(self, raw: RawIOBase, connection: socket) -> None:
+        self._raw = raw
+        self._connection = connection
+        self._silence_s = connection.gettimeout() or HTTP_TIMEOUT_S[1]
+        self._ends = time.monotonic() + WHOLE_ANSWER * self._silence_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._connection.settimeout(min(left, self._silence_s))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimelyResponse(HTTPResponse):
+    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = BufferedReader(_WholeAnswer(self.fp.detach(), sock))
+
+
+class _TimelyConnection(HTTPConnection):
+    response_class = _TimelyResponse
+
+
+class _TimelySecureConnection(HTTPSConnection):
+    response_class = _TimelyResponse
+
+
+class _TimelyPool(HTTPConnectionPool):
+    ConnectionCls = _TimelyConnection
+
+
+class _TimelySecurePool(HTTPSConnectionPool):
+    ConnectionCls = _TimelySecureConnection
+
 
 class Wire:
     """One of Alpaca's hosts. Not for several threads at once: `requests` does not promise that of its sessions."""
@@ -93,13 +171,20 @@ class Wire:
     ) -> None:
         self._client = _Client(base_url, api_key, secret_key, adapter)
         self._retry = read_retry
+        self.time_outs = 0
+        """Requests that met silence, a read only after its last try."""
 
-    def read(self, path: str, params: Mapping[str, str] | None = None) -> object:
+    @property
+    def answered_at(self) -> datetime | None:
+        """The host's own clock at its last answer, cut to the second; None if that did not say."""
+        return self._client.answered_at
+
+    def read(self, path: str, params: Mapping[str, str] | None = None, *, version: str = "v2") -> object:
         """Return the JSON at `path`, asked for again after what may pass; raises NoAnswerError or RefusedError."""
 
         def note(state: RetryCallState) -> None:
             why = state.outcome.exception() if state.outcome else None
-            log.warning("read.retry path=/v2%s tries=%d why=%r", path, state.attempt_number, str(why))
+            log.warning("read.retry path=/%s%s tries=%d why=%r", version, path, state.attempt_number, str(why))
 
         retrying = Retrying(
             stop=stop_after_attempt(self._retry.tries_max),
@@ -109,15 +194,27 @@ class Wire:
             before_sleep=note,
             reraise=True,
         )
-        return retrying(_body, lambda: self._client.get(path, dict(params) if params else None))
+        asked = dict(params) if params else None
+        return self._counted(lambda: retrying(_body, lambda: self._client.get(path, asked, api_version=version)))
 
     def post(self, path: str, body: Mapping[str, object]) -> object:
         """Send `body` once; raises NoAnswerError or RefusedError."""
-        return _answer(lambda: self._client.post(path, dict(body)))
+        return self._counted(lambda: _answer(lambda: self._client.post(path, dict(body))))
+
+    def patch(self, path: str, body: Mapping[str, object]) -> object:
+        """Send changes once; raises NoAnswerError or RefusedError."""
+        return self._counted(lambda: _answer(lambda: self._client.patch(path, dict(body))))
 
     def delete(self, path: str) -> object:
         """Send a DELETE once; raises NoAnswerError or RefusedError."""
-        return _answer(lambda: self._client.delete(path))
+        return self._counted(lambda: _answer(lambda: self._client.delete(path)))
+
+    def _counted(self, request: Callable[[], object]) -> object:
+        try:
+            return request()
+        except NoAnswerError as error:
+            self.time_outs += error.silent
+            raise
 
 
 class _Client(RESTClient):
@@ -129,13 +226,29 @@ class _Client(RESTClient):
         self._session.trust_env = isinstance(adapter, HTTPAdapter)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._session.hooks["response"].append(_refuse_redirect)
+        self._session.hooks["response"] += [self._look_at_the_clock, _refuse_redirect]
+        self.answered_at: datetime | None = None
+
+    def _look_at_the_clock(self, response: Response, *_args: object, **_kwargs: object) -> None:
+        self.answered_at = _http_date(response.headers.get("Date"))
 
 
 def _refuse_redirect(response: Response, *_args: object, **_kwargs: object) -> None:
     # alpaca-py follows no redirect but returns its body, or None as for a cancel's 204.
     if 300 <= response.status_code < 400:
         raise exceptions.TooManyRedirects(f"{response.status_code}, a redirect")
+
+
+def _make_timely(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _TimelyPool, "https": _TimelySecurePool}
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text or "")
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _answer(send: Callable[[], object]) -> object:
@@ -146,7 +259,7 @@ def _answer(send: Callable[[], object]) -> object:
         raise RefusedError(int(error.status_code or 0), _json_error(str(error))) from None
     except (OSError, TransportError, ValueError, RecursionError) as error:
         # requests' exceptions are OSErrors; bodies that are no JSON, or JSON nested too deep, are the other two.
-        raise NoAnswerError(_why(error)) from error
+        raise NoAnswerError(_why(error), silent=isinstance(error, SILENCE)) from error
 
 
 def _body(send: Callable[[], object]) -> object:

@@ -90,6 +90,21 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """Ask the broker to put an order with other prices in the place of one; the next look follows it there.
+
+    `body` holds what changes, as text. The new order gets its row when it is seen (planning.booking.chains).
+    """
+
+    order: Order
+    body: Mapping[str, object]
+    why: str
+    symbol: str
+    increases_exposure: bool = False
+    intent: tuple[RowChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookAgain:
     """Nothing to do but wait for the broker: look again in the next round."""
 
@@ -97,7 +112,7 @@ class LookAgain:
     symbol: str
 
 
-Action = Write | Submit | Cancel | LookAgain
+Action = Write | Submit | Cancel | Replace | LookAgain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

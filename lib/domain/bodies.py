@@ -7,28 +7,55 @@ Source: Alpaca "Placing Orders" (types, classes, OCO) and its trading OpenAPI do
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
 from lib.domain.facts import BrokerOrder
 from lib.domain.money import ZERO, D, text
+from lib.domain.states import Side
 
 Body = Mapping[str, object]
 
+SYMBOL = re.compile(r"(?=\.*[A-Z0-9])[A-Z0-9.]{1,10}(/[A-Z0-9]{1,10})?")
+"""What can be a symbol: `AAPL`, `BRK.B`, and a pair of coins as `BTC/USD`."""
 
-def entry_body(client_order_id: str, symbol: str, qty: Decimal, limit_price: Decimal) -> Body:
-    """Buy `qty` at `limit_price` or better, today only."""
+
+def is_coin(symbol: str) -> bool:
+    """Say whether a symbol is a pair of coins: Alpaca writes those `BTC/USD`, and no stock with a slash."""
+    return "/" in symbol
+
+
+def entry_body(
+    client_order_id: str,
+    symbol: str,
+    qty: Decimal,
+    limit_price: Decimal,
+    *,
+    side: str = Side.LONG,
+    time_in_force: str = "day",
+) -> Body:
+    """Buy `qty` at `limit_price` or better, or sell it short."""
     return {
-        **_common(client_order_id, symbol, qty, side="buy", time_in_force="day"),
+        **_order(client_order_id, symbol, qty, side=side, opens=True, time_in_force=time_in_force),
         "type": "limit",
         "limit_price": text(limit_price),
     }
 
 
-def oco_body(client_order_id: str, symbol: str, qty: Decimal, *, target: Decimal, stop: Decimal) -> Body:
-    """Sell at the target or at the stop, whichever comes first: the target is the parent, the stop its leg."""
+def oco_body(
+    client_order_id: str,
+    symbol: str,
+    qty: Decimal,
+    *,
+    target: Decimal,
+    stop: Decimal,
+    side: str = Side.LONG,
+    time_in_force: str = "gtc",
+) -> Body:
+    """Close at the target or at the stop, whichever comes first: the target is the parent, the stop its leg."""
     return {
-        **_common(client_order_id, symbol, qty, side="sell", time_in_force="gtc"),
+        **_order(client_order_id, symbol, qty, side=side, time_in_force=time_in_force),
         "type": "limit",
         "order_class": "oco",
         "take_profit": {"limit_price": text(target)},
@@ -36,47 +63,90 @@ def oco_body(client_order_id: str, symbol: str, qty: Decimal, *, target: Decimal
     }
 
 
-def stop_body(client_order_id: str, symbol: str, qty: Decimal, stop: Decimal) -> Body:
-    """Sell at market once the stop is reached."""
+def stop_body(
+    client_order_id: str,
+    symbol: str,
+    qty: Decimal,
+    stop: Decimal,
+    *,
+    side: str = Side.LONG,
+    time_in_force: str = "gtc",
+) -> Body:
+    """Close at market once the stop is reached."""
     return {
-        **_common(client_order_id, symbol, qty, side="sell", time_in_force="gtc"),
+        **_order(client_order_id, symbol, qty, side=side, time_in_force=time_in_force),
         "type": "stop",
         "stop_price": text(stop),
     }
 
 
-def trailing_body(client_order_id: str, symbol: str, qty: Decimal, trail_percent: Decimal) -> Body:
-    """Sell at market once the price falls `trail_percent` per cent below its high since the order."""
+def stop_limit_body(
+    client_order_id: str, symbol: str, qty: Decimal, stop: Decimal, limit: Decimal, *, side: str = Side.LONG
+) -> Body:
+    """Close at `limit` or better once the stop is reached: the only stop that coins have."""
     return {
-        **_common(client_order_id, symbol, qty, side="sell", time_in_force="gtc"),
+        **_order(client_order_id, symbol, qty, side=side, time_in_force="gtc"),
+        "type": "stop_limit",
+        "stop_price": text(stop),
+        "limit_price": text(limit),
+    }
+
+
+def trailing_body(
+    client_order_id: str,
+    symbol: str,
+    qty: Decimal,
+    trail_percent: Decimal,
+    *,
+    side: str = Side.LONG,
+    time_in_force: str = "gtc",
+) -> Body:
+    """Close at market once the price turns `trail_percent` per cent from its best since the order."""
+    return {
+        **_order(client_order_id, symbol, qty, side=side, time_in_force=time_in_force),
         "type": "trailing_stop",
         "trail_percent": text(trail_percent),
     }
 
 
-def target_body(client_order_id: str, symbol: str, qty: Decimal, target: Decimal) -> Body:
-    """Sell at the target or better, today: used when the target was already through."""
+def limit_exit_body(
+    client_order_id: str,
+    symbol: str,
+    qty: Decimal,
+    limit: Decimal,
+    *,
+    side: str = Side.LONG,
+    time_in_force: str = "day",
+) -> Body:
+    """Close at `limit` or better: at a target that was already through, or as a market order with a bound."""
     return {
-        **_common(client_order_id, symbol, qty, side="sell", time_in_force="day"),
+        **_order(client_order_id, symbol, qty, side=side, time_in_force=time_in_force),
         "type": "limit",
-        "limit_price": text(target),
+        "limit_price": text(limit),
     }
 
 
-def market_exit_body(client_order_id: str, symbol: str, qty: Decimal) -> Body:
-    """Sell at market; outside the session the broker queues it for the open."""
-    return {**_common(client_order_id, symbol, qty, side="sell", time_in_force="day"), "type": "market"}
+def market_exit_body(client_order_id: str, symbol: str, qty: Decimal, *, side: str = Side.LONG) -> Body:
+    """Close at market; outside the session the broker queues it for the open."""
+    time_in_force = "gtc" if is_coin(symbol) else "day"  # coins have no day (Alpaca, "Crypto Spot Trading")
+    return {**_order(client_order_id, symbol, qty, side=side, time_in_force=time_in_force), "type": "market"}
 
 
-def _common(client_order_id: str, symbol: str, qty: Decimal, *, side: str, time_in_force: str) -> Body:
-    return {
+def _order(
+    client_order_id: str, symbol: str, qty: Decimal, *, side: str, time_in_force: str, opens: bool = False
+) -> Body:
+    """Return what every order has. Coins carry no `position_intent`: they cannot be sold short."""
+    verb = "buy" if (side == Side.LONG) == opens else "sell"
+    body: dict[str, object] = {
         "client_order_id": client_order_id,
         "symbol": symbol,
         "qty": text(qty),
-        "side": side,
+        "side": verb,
         "time_in_force": time_in_force,
-        "position_intent": "buy_to_open" if side == "buy" else "sell_to_close",
     }
+    if not is_coin(symbol):
+        body["position_intent"] = f"{verb}_to_{'open' if opens else 'close'}"
+    return body
 
 
 def freeze(body: Body) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -52,6 +52,37 @@ class FillActivity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One row of the broker's ledger that is no fill: a fee, a dividend, a split, a new name, a transfer.
+
+    `qty` is what the position gained or, below zero, lost; `net_amount` the same in dollars. The date is New York's.
+    """
+
+    id: str
+    kind: str  # Alpaca's activity_type: FEE, CFEE, DIV, SPLIT, NC, REORG, …
+    date: date
+    symbol: str | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    net_amount: Decimal | None = None
+    order_id: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """One corporate action as announced. A split turns `old_rate` shares into `new_rate`; dates are New York's."""
+
+    kind: str  # forward_split, reverse_split, name_change, worthless_removal, cash_merger, …
+    symbol: str
+    ex_date: date
+    old_rate: Decimal | None = None
+    new_rate: Decimal | None = None
+    new_symbol: str | None = None
+    rate: Decimal | None = None  # dollars a share, of a merger or removal for cash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerPosition:
     """One position at the broker; `qty` is positive for long and negative for short."""
 
@@ -80,6 +111,10 @@ class Asset:
     tradable: bool
     fractionable: bool = False
     shortable: bool = False
+    borrow_status: str | None = None  # Alpaca's word; "hard_to_borrow" takes DAY orders only
+    min_order_size: Decimal | None = None  # coins: the least quantity, its step and that of the price
+    min_trade_increment: Decimal | None = None
+    price_increment: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +126,9 @@ class AccountFacts:
     cash: Decimal
     buying_power: Decimal
     blocked: bool = False
+    shorting_enabled: bool = False
+    last_equity: Decimal | None = None  # at the close of the previous session
+    at: datetime | None = None  # the broker's clock as it answered, cut to the second; None if it did not say
 
 
 class Refusal(StrEnum):
@@ -103,6 +141,10 @@ class Refusal(StrEnum):
     WASH_TRADE = "WASH_TRADE"  # an own opposite order would match it
     BUYING_POWER = "BUYING_POWER"
     RATE_LIMIT = "RATE_LIMIT"
+    NOT_TRADABLE = "NOT_TRADABLE"  # the broker trades the symbol no more, or not now
+    SYMBOL_HALTED = "SYMBOL_HALTED"  # trading in it is halted, and an order at market is refused
+    DAY_ONLY = "DAY_ONLY"  # a hard-to-borrow asset, or a fraction: GTC is refused
+    NO_SUCH_STATE = "NO_SUCH_STATE"  # a cancel or replacement came too late or too early for the order's state
     OTHER = "OTHER"
 
 
@@ -150,6 +192,11 @@ class Snapshot:
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     assets: Mapping[str, Asset | None] = field(default_factory=dict)
     account: AccountFacts | None = None
+    market_open: bool | None = None  # the broker's word at this moment; None if it was not asked
+    activities: tuple[Activity, ...] = ()
+    fees_from: date | None = None  # first day whose fees `activities` has whole; None: they were not asked for
+    announcements: tuple[Announcement, ...] = ()
+    announcements_read: bool | None = None  # None: not asked for; False: the broker did not tell them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,3 +207,4 @@ class Problem:
     message: str
     symbol: str | None = None
     uncovered_qty: Decimal | None = None
+    cause: str | None = None  # of uncovered shares: what the broker imposes, if it is that

@@ -14,6 +14,12 @@ def entry_id(namespace: str, decision_id: int, generation: int = 1) -> str:
     return _checked(f"{namespace}-d{decision_id}-entry-{generation}")
 
 
+def entry_generation(client_order_id: str) -> int | None:
+    """Return which of a trade's entry orders an id of ours names; None for any other id."""
+    _, mark, number = client_order_id.rpartition("-entry-")
+    return int(number) if mark and number.isascii() and number.isdecimal() else None
+
+
 def exit_id(namespace: str, trade_id: int, generation: int) -> str:
     """Name the n-th protective or closing order of a trade."""
     return _checked(f"{namespace}-t{trade_id}-exit-{generation}")

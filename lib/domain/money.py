@@ -14,7 +14,7 @@ ONE = Decimal(1)
 CENT = Decimal("0.01")
 SIGNIFICANT_DIGITS_MAX = 18
 AVERAGE_PLACES = Decimal("0.000000001")
-"""Averages are kept to nine decimals, as Alpaca keeps quantities; sums are never rounded."""
+"""Averages are kept to nine decimals, as Alpaca keeps quantities; sums as they are, if a store can (`storable`)."""
 
 
 class NotMoney(ValueError):
@@ -97,3 +97,13 @@ def average_price(fills: Iterable[tuple[Decimal, Decimal]]) -> Decimal | None:
     if qty == 0:
         return None
     return (notional(pairs) / qty).quantize(AVERAGE_PLACES, rounding=ROUND_HALF_EVEN).normalize() + ZERO
+
+
+def storable(amount: Decimal) -> Decimal:
+    """Return a computed amount as a store keeps it: as it is within 18 digits, else half-even to nine decimals.
+
+    A coin's quantity and price have up to nine decimals each, their product has eighteen.
+    """
+    if _digits(amount) <= SIGNIFICANT_DIGITS_MAX:
+        return amount
+    return amount.quantize(AVERAGE_PLACES, rounding=ROUND_HALF_EVEN).normalize() + ZERO

@@ -1,7 +1,7 @@
 """The rows of the tables, as frozen records. Field names are the columns' names (`approve` is `Approve`).
 
 Only `Decision` holds raw text: people, AIs and spreadsheets write that table, so its numbers are parsed by
-a rule (`planning.decisions`) that can refuse them, not by the store.
+a rule (`planning.deciding.decisions`) that can refuse them, not by the store.
 """
 
 from __future__ import annotations
@@ -124,13 +124,14 @@ class Order:
     submitted_at: datetime | None = None
     acknowledged_at: datetime | None = None
     cancel_requested_at: datetime | None = None
+    replace_requested_at: datetime | None = None
     missing_at: datetime | None = None  # first time the broker said that it has no such order
     ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One row of `fill`: one execution at the broker."""
+    """One row of `fill`: one execution at the broker; of its columns only the fee comes later."""
 
     id: int
     account: str
@@ -142,6 +143,7 @@ class Fill:
     qty: Decimal
     price: Decimal
     transaction_time: datetime
+    version: int = 1
     fee: Decimal | None = None
     commission_asset: str | None = None
     is_maker: bool | None = None
@@ -188,6 +190,28 @@ class QuantityChange:
     price: Decimal | None = None
     activity_id: str | None = None
     evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """One row of `protection_coverage`: an interval in which the cover of one trade did not change.
+
+    `to_time` None is the interval that is still on. `seconds_uncovered` is its length if shares were uncovered, 0 if
+    none was; None while it is on. `cause` says why shares were uncovered, where the reason is known.
+    """
+
+    id: int
+    account: str
+    version: int
+    trade_id: int
+    symbol: str
+    from_time: datetime
+    owned_qty: Decimal
+    covered_qty: Decimal
+    to_time: datetime | None = None
+    seconds_uncovered: int | None = None
+    cover_dies_at: datetime | None = None
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +275,8 @@ class Rows:
     fills: tuple[Fill, ...] = ()
     positions: tuple[Position, ...] = ()
     changes: tuple[QuantityChange, ...] = ()
+    coverage: tuple[Coverage, ...] = ()  # of those trades, the intervals that are still on
     controls: tuple[Control, ...] = ()
     last_runs: tuple[StageRun, ...] = ()  # newest clean run of each stage, and newest complete executor run
     traded_decision_ids: frozenset[int] = field(default_factory=frozenset)  # of `decisions`: has a journal row
+    today: tuple[Trade, ...] = ()  # made or ended in the session that is on; order_executor alone reads them

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lib.domain.actions import Action, Plan
-from lib.domain.facts import Problem
+from lib.domain.facts import BrokerOrder, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class PassResult:
     planned: Plan | None = None  # of a dry run
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    saw_all: bool = False  # its last look planned nothing more: `problems` are all there are
+    error: int | None = None  # exit code of the error that ended it
 
     @property
     def failed(self) -> list[Applied]:
@@ -46,3 +49,29 @@ class PassResult:
     def exit_code(self) -> int:
         """0 done or skipped for a lock, 1 incomplete."""
         return 1 if self.outcome == "incomplete" else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One value of one row that the broker's history has otherwise; no `column` for a row that is new or goes."""
+
+    table: str
+    row: str  # as a person knows it: a client_order_id, an activity id, a symbol
+    column: str
+    old: object
+    new: object
+    trade_id: int | None
+    symbol: str
+
+
+@dataclass(slots=True, kw_only=True)
+class BackfillResult:
+    """What a backfill read, changed (or would change) and found."""
+
+    result: PassResult
+    since: datetime
+    dry_run: bool
+    orders_read: int = 0
+    fills_read: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    others: tuple[BrokerOrder, ...] = ()  # sent by other hands

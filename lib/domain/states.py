@@ -25,7 +25,7 @@ class Role(StrEnum):
     ENTRY = "ENTRY"
     STOP_LOSS = "STOP_LOSS"
     TAKE_PROFIT = "TAKE_PROFIT"
-    EXIT = "EXIT"  # at market, because the stop was already through
+    EXIT = "EXIT"  # at market, or at a limit that fills now: the stop was already through, or the trade is to close
 
 
 EXIT_ROLES = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
@@ -35,6 +35,16 @@ class Action(StrEnum):
     """What a decision asks for."""
 
     NEW_TRADE = "NEW_TRADE"
+    CANCEL = "CANCEL"  # an entry that is not filled whole
+    AMEND = "AMEND"  # an entry, or the levels of a position
+    CLOSE = "CLOSE"  # a position, at market or at a limit
+
+
+class Side(StrEnum):
+    """Which way a trade goes: the column `side` of `trade_journal`."""
+
+    LONG = "long"
+    SHORT = "short"
 
 
 class DecisionStatus(StrEnum):
@@ -53,7 +63,10 @@ class ExitReason(StrEnum):
     STOPPED_OUT = "STOPPED_OUT"
     PROFIT_TAKEN = "PROFIT_TAKEN"
     MANUAL_EXIT = "MANUAL_EXIT"  # closed outside this system
+    DECISION_EXIT = "DECISION_EXIT"  # a CLOSE decision
     FLATTENED = "FLATTENED"  # its stop was refused as already through, so it was sold at market
+    LIQUIDATED = "LIQUIDATED"  # by the broker
+    CORPORATE_ACTION = "CORPORATE_ACTION"  # the shares were exchanged, paid out or removed
 
 
 EXIT_REASON_OF_ROLE = {
@@ -77,8 +90,22 @@ class Change(StrEnum):
 
     OPENING = "OPENING"
     FOREIGN_FILL = "FOREIGN_FILL"
+    SPLIT = "SPLIT"
+    RENAME = "RENAME"
+    TRANSFER = "TRANSFER"
+    LIQUIDATION = "LIQUIDATION"
+    FEE_IN_KIND = "FEE_IN_KIND"  # the fee of a coin is taken from what was bought
+    DUST = "DUST"  # what is left of a closed trade and is too little for an order
     UNEXPLAINED = "UNEXPLAINED"
 
+
+EXIT_REASON_OF_CHANGE: dict[str, ExitReason] = {
+    Change.LIQUIDATION: ExitReason.LIQUIDATED,
+    Change.SPLIT: ExitReason.CORPORATE_ACTION,
+    Change.RENAME: ExitReason.CORPORATE_ACTION,
+    Change.TRANSFER: ExitReason.CORPORATE_ACTION,
+}
+"""Why a trade ended by a change of quantity that was no fill of ours; any other cause is MANUAL_EXIT."""
 
 PENDING = "pending"  # ours: wanted and stored; whether the broker has it is not known
 UNSENT = "unsent"  # ours: confirmed absent at the broker when the entry window closed

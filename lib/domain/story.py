@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from lib.domain.records import Decision, Fill, Order, Position, QuantityChange, StageRun, Trade
+from lib.domain.records import Coverage, Decision, Fill, Order, Position, QuantityChange, StageRun, Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Story:
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = ()
     changes: tuple[QuantityChange, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
     position: Position | None = None
     events: tuple[Event, ...] = ()
     runs: tuple[StageRun, ...] = ()

@@ -19,7 +19,7 @@ from lib.domain.records import Control
 from lib.domain.states import ControlState, Role, TradeStatus
 from lib.errors import ConfigError, PipelineError, StaleRow, StoreUnavailable
 from lib.planning.books import is_live
-from lib.planning.halts import halts, in_force, strictness
+from lib.planning.protecting.halts import halts, in_force, strictness
 from lib.store import queries
 from lib.store.sql import SqlStore
 from lib.tools import halt_file, with_halt_file
@@ -92,6 +92,9 @@ def pin(desk: Desk, account: str, number: str, sure: Callable[[str], bool]) -> C
     if not _NUMBER.fullmatch(number):
         raise ConfigError(f"{number!r} is no account number: letters, digits and - make one")
     _accounts(desk, account)
+    others = [name for name in desk.store.pinned_to(number) if name != account]
+    if others:
+        raise ConfigError(f"the account {others[0]} is pinned to {number}; each account needs one of its own")
     with desk.store.hold_account(account, wait_s=HOLD_WAIT_S) as held:
         if not held:
             raise StoreUnavailable(f"a pass holds the account {account}; nothing was changed: try again")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lib.errors import ConfigError
-from lib.planning.decisions import DECISION_COLUMNS
+from lib.planning.deciding.decisions import DECISION_COLUMNS
 
 AT = "at"
 APPROVE = "approve"

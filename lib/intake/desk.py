@@ -8,7 +8,7 @@ bring_in  write the decisions of a CSV file, each of them once
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,12 +16,12 @@ from lib.clock import new_york
 from lib.domain.actions import Update
 from lib.domain.limits import Limits
 from lib.domain.records import Decision
-from lib.domain.states import DecisionStatus, TradeStatus
+from lib.domain.states import Action, DecisionStatus, TradeStatus
 from lib.errors import ConfigError, StaleRow, StoreUnavailable
 from lib.intake.csv_file import AT, CsvFile, CsvRow
 from lib.intake.preview import as_decision, canonical, in_words, judge
 from lib.intake.schedule import hours_around, next_claim
-from lib.planning.decisions import NewTrade, digest, is_ticked, read_decision
+from lib.planning.deciding.decisions import NewTrade, Refused, Request, digest, is_request, is_ticked, read_decision
 from lib.store import queries
 from lib.store.sql import SqlStore
 from lib.views.decisions import CheckLine, Outcome, PreviewPage, decisions_page, outcomes_page
@@ -37,6 +37,8 @@ ALREADY_APPROVED = "already approved"
 ALREADY_THERE = "already there"
 WRITTEN = "written"
 WRITTEN_AND_APPROVED = "written and approved"
+
+ANY_TICK = "order_executor takes requests at its next run, every 5 minutes of the session"
 
 Columns = Mapping[str, str | bool | None]
 
@@ -78,7 +80,8 @@ def add(desk: Desk, columns: Columns, *, approve: bool) -> Answer:
     row = {"account": desk.account, **canonical(judged.trade), "approve": approve}
     (new_id,) = queries.add_decisions(desk.store, [row], run_id=desk.run_id, at=desk.now)
     said = [] if twin is None else [f"note: {_named(twin)} says the same"]
-    said += _what_next(desk, approved=[new_id] if approve else [], waiting=[] if approve else [new_id])
+    asked = {new_id} if is_request(decision) else set()
+    said += _what_next(desk, approved=[new_id] if approve else [], waiting=[] if approve else [new_id], asked=asked)
     return Answer(page=PreviewPage(id=new_id, decision=words, approved=approve, checks=judged.checks, next=tuple(said)))
 
 
@@ -100,7 +103,8 @@ def approve(desk: Desk, ids: Sequence[int]) -> Answer:
     checks: tuple[CheckLine, ...] = ()
     if len(wanted) == 1:
         checks = judge(found[wanted[0]], desk.limits, desk.now).checks
-    page = outcomes_page(outcomes, notes=_what_next(desk, approved=ready, waiting=[]), checks=checks)
+    asked = {i for i in ready if is_request(found[i])}
+    page = outcomes_page(outcomes, notes=_what_next(desk, approved=ready, waiting=[], asked=asked), checks=checks)
     return Answer(page=page, exit_code=_code(outcomes))
 
 
@@ -134,7 +138,9 @@ def bring_in(desk: Desk, file: CsvFile, *, approve: bool) -> Answer:
             outcomes.append(outcome)
             if columns is not None:
                 rows.append(columns)
-        ids = iter(queries.add_decisions(desk.store, rows, run_id=desk.run_id, at=desk.now) if rows else ())
+        written = queries.add_decisions(desk.store, rows, run_id=desk.run_id, at=desk.now) if rows else ()
+    asked = {new for new, row in zip(written, rows, strict=True) if row["action"] != Action.NEW_TRADE}
+    ids = iter(written)
     outcomes = [
         replace(each, id=next(ids)) if each.outcome in {WRITTEN, WRITTEN_AND_APPROVED} else each for each in outcomes
     ]
@@ -145,6 +151,7 @@ def bring_in(desk: Desk, file: CsvFile, *, approve: bool) -> Answer:
         desk,
         approved=[each.id for each in outcomes if each.outcome == WRITTEN_AND_APPROVED and each.id is not None],
         waiting=[each.id for each in outcomes if each.outcome == WRITTEN and each.id is not None],
+        asked=asked,
     )
     return Answer(page=outcomes_page(outcomes, notes=notes), exit_code=_code(outcomes))
 
@@ -167,13 +174,13 @@ def _judged_for_approval(desk: Desk, decision: Decision) -> Outcome:
 
 
 def _sorted_in(
-    desk: Desk, row: CsvRow, known: dict[NewTrade, str], *, approve: bool
+    desk: Desk, row: CsvRow, known: dict[NewTrade | Request, str], *, approve: bool
 ) -> tuple[Outcome, dict[str, str | bool | None] | None]:
     """Say what becomes of one row, and the columns to write if it is new; `known` grows by it."""
     decision = as_decision(desk.account, row.columns)
     read = read_decision(decision)
     words = in_words(decision)
-    if isinstance(read, NewTrade) and read in known:
+    if not isinstance(read, Refused) and read in known:
         return Outcome(line=row.line, decision=words, outcome=ALREADY_THERE, says=known[read]), None
     judged = judge(decision, desk.limits, desk.now)
     if judged.trade is None or judged.wrong:
@@ -184,13 +191,13 @@ def _sorted_in(
     return outcome, {**row.columns, "account": desk.account, **canonical(judged.trade), "approve": ticked}
 
 
-def _in_the_way(desk: Desk) -> dict[NewTrade, str]:
+def _in_the_way(desk: Desk) -> dict[NewTrade | Request, str]:
     """Return what the account's decisions say, as far as it must not be written again: the trade, and who says it."""
     traded = {t.decision_id for t in queries.journal(desk.store, desk.account) if t.status != TradeStatus.CANCELLED}
-    said: dict[NewTrade, str] = {}
+    said: dict[NewTrade | Request, str] = {}
     for decision in reversed(queries.decisions(desk.store, desk.account)):
         trade = read_decision(decision)
-        if isinstance(trade, NewTrade) and (decision.id in traded or not _over(decision, desk.now)):
+        if not isinstance(trade, Refused) and (decision.id in traded or not _over(decision, desk.now)):
             said[replace(trade, id=0)] = f"as {_named(decision)}"
     return said
 
@@ -202,11 +209,11 @@ def _over(decision: Decision, now: datetime) -> bool:
     return new_york(decision.executed_at).date() < new_york(now).date()
 
 
-def _twin(desk: Desk, trade: NewTrade) -> Decision | None:
+def _twin(desk: Desk, trade: NewTrade | Request) -> Decision | None:
     """Return the newest decision that says the same and has not ended."""
     for decision in queries.decisions(desk.store, desk.account):
         read = read_decision(decision)
-        if decision.execution_status not in ENDED and isinstance(read, NewTrade) and replace(read, id=0) == trade:
+        if decision.execution_status not in ENDED and not isinstance(read, Refused) and replace(read, id=0) == trade:
             return decision
     return None
 
@@ -216,16 +223,21 @@ def _named(decision: Decision) -> str:
     return f"decision {decision.id} ({status})"
 
 
-def _what_next(desk: Desk, *, approved: Sequence[int], waiting: Sequence[int]) -> list[str]:
-    """Say what a person does next, and when the stages do their part."""
+def _what_next(
+    desk: Desk, *, approved: Sequence[int], waiting: Sequence[int], asked: Collection[int] = ()
+) -> list[str]:
+    """Say what a person does next, and when the stages do their part; `asked` are CANCEL, AMEND and CLOSE."""
     said = []
     if waiting:
         account = "" if desk.account == "main" else f" --account {desk.account}"
         said.append(f"next: .venv/bin/python -m lib.decide approve {' '.join(map(str, waiting))}{account}")
-    if approved or waiting:
+    if asked:
+        said.append(ANY_TICK)
+    if {*approved, *waiting} - {*asked}:
         runs = queries.runs(desk.store, desk.account, stage="order_executor", limit=RUNS_READ)
         calendar = hours_around(desk.now, always_open=desk.always_open)
-        said.append(next_claim(desk.now, calendar, runs, [*approved, *waiting]))
+        new = [i for i in (*approved, *waiting) if i not in asked]
+        said.append(next_claim(desk.now, calendar, runs, new))
     return said
 
 

@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lib.domain.limits import Limits
 from lib.domain.money import text
 from lib.domain.records import Decision
-from lib.domain.states import Action
-from lib.planning.checks import (
+from lib.domain.states import Action, Side
+from lib.planning.deciding.broker_rules import cost_bounds, short_allowed, size_step, tradable, wash_trade
+from lib.planning.deciding.checks import (
     CHECKS,
     Check,
-    NumberCheck,
-    collar,
     control,
-    given_qty,
-    levels,
+    counts,
+    daily_loss,
+    duplicate,
+    money,
     order_size,
-    price_bounds,
-    refuse_numbers,
-    shares,
-    style,
+    quoted,
+    symbol_allowed,
     symbol_free,
-    symbol_known,
 )
-from lib.planning.decisions import DECISION_COLUMNS, NewTrade, Refused, read_decision
-from lib.planning.sizing import risk_per_share
+from lib.planning.deciding.decisions import DECISION_COLUMNS, NewTrade, Refused, Request, is_request, read_decision
+from lib.planning.deciding.number_checks import NumberCheck, given_qty, levels, price_bounds, refuse_numbers, style
+from lib.planning.deciding.sizing import risk_per_share
 from lib.views.decisions import CheckLine
 
 OK = "ok"
@@ -52,20 +51,35 @@ NUMBER_CHECK_NAMES: Mapping[NumberCheck, str] = {
     given_qty: "quantity",
 }
 CLAIM_CHECKS: Mapping[Check, tuple[str, str]] = {
-    symbol_known: ("symbol", "the broker knows and trades it"),
-    control: ("control", "no halt, no block, both calendars agree"),
+    symbol_allowed: ("list", "the settings leave the symbol in"),
+    tradable: ("symbol", "the broker knows and trades it"),
+    control: ("control", "no halt, no block, the account as pinned, both calendars agree"),
+    daily_loss: ("day", "the session has not lost too much"),
+    duplicate: ("duplicate", "no other decision sent the same order in this session"),
     symbol_free: ("owner", "no other trade and no shares of your own in it"),
-    shares: ("shares", "the limits allow at least one"),
-    order_size: ("money", "cost, open trades, orders of the run, buying power"),
-    collar: ("quote", "a fresh quote, and the entry not far above it"),
+    order_size: ("size", "the limits allow at least one, and the order is not beyond them"),
+    size_step: ("step", "the broker takes such a fraction"),
+    cost_bounds: ("cost", "worth enough for the broker"),
+    counts: ("counts", "decisions, open trades, orders of the run, the session, the symbol"),
+    money: ("money", "risk, position, exposure, buying power"),
+    short_allowed: ("short", "a short sale needs a stock and an account for it"),
+    wash_trade: ("wash", "no order of our own rests that it would meet"),
+    quoted: ("quote", "a fresh quote, and the entry not far through it"),
 }
+
+
+REQUEST_CHECKS = (
+    ("trade", "it is there, and live: exactly one is meant"),
+    ("state", "an entry that may still fill, or a position, as what is asked for needs"),
+    ("levels", "in order, and not yet passed by the market"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A decision, what could be read of it, and what each check says."""
 
-    trade: NewTrade | None
+    trade: NewTrade | Request | None
     checks: tuple[CheckLine, ...]
 
     @property
@@ -84,24 +98,51 @@ def judge(decision: Decision, limits: Limits, now: datetime) -> Judged:
     """Ask every check that needs nothing but the decision; name those that are asked at the claim."""
     problems = _unreadable(decision)
     trade = read_decision(decision)
+    if is_request(decision):
+        return _judge_request(trade, problems, now)
     claim = tuple(
         CheckLine(check=name, result=AT_THE_CLAIM, says=says) for name, says in (CLAIM_CHECKS[c] for c in CHECKS)
     )
-    if isinstance(trade, Refused):
+    if not isinstance(trade, NewTrade):
         lines = [CheckLine(check="columns", result=REFUSED, says=problem) for problem in problems]
         lines += [CheckLine(check=n, result=NOT_REACHED, says="") for n in (*NUMBER_CHECK_NAMES.values(), "expiry")]
         return Judged(trade=None, checks=(*lines, *claim))
     lines = [CheckLine(check="columns", result=REFUSED, says=problem) for problem in problems] or [
-        CheckLine(check="columns", result=OK, says=f"{Action.NEW_TRADE} {trade.symbol} long {trade.style}")
+        CheckLine(check="columns", result=OK, says=f"{Action.NEW_TRADE} {trade.symbol} {trade.side} {trade.style}")
     ]
     for check, name in NUMBER_CHECK_NAMES.items():
         refused = check(trade, limits)
         says = str(refused) if refused is not None else _good(name, trade, limits)
         lines.append(CheckLine(check=name, result=OK if refused is None else REFUSED, says=says))
-    lines.append(_expiry(trade, now))
+    lines.append(_expiry(trade, now, "at the end of the first entry window after its approval"))
     judged = Judged(trade=trade, checks=(*lines, *claim))
     assert judged.wrong or refuse_numbers(trade, limits) is None, "a final check is missing from the preview"
     return judged
+
+
+def _judge_request(read: NewTrade | Request | Refused, problems: Sequence[str], now: datetime) -> Judged:
+    """Say what a CANCEL, AMEND or CLOSE would do; its trade is looked for when it is taken."""
+    claim = tuple(CheckLine(check=name, result=AT_THE_CLAIM, says=says) for name, says in REQUEST_CHECKS)
+    if not isinstance(read, Request):
+        lines = [CheckLine(check="columns", result=REFUSED, says=problem) for problem in problems]
+        return Judged(trade=None, checks=(*lines, *claim))
+    columns = CheckLine(check="columns", result=OK, says=_asked_in_words(read))
+    expiry = _expiry(read, now, "at the close of the first session that opens after its approval")
+    return Judged(trade=read, checks=(columns, expiry, *claim))
+
+
+def _asked_in_words(request: Request) -> str:
+    """Say what a request asks for, and of which trade."""
+    which = f"decision {request.target_decision_id}" if request.target_decision_id else f"the live {request.symbol}"
+    match request.action:
+        case Action.CANCEL:
+            return f"cancel the entry of {which}"
+        case Action.CLOSE:
+            how = "at market" if request.close_price is None else f"at {text(request.close_price)} or better"
+            return f"close {which} {how}"
+    asked = {"entry": request.entry, "stop": request.stop, "target": request.target, "qty in all": request.qty}
+    named = ", ".join(f"{name} {text(value)}" for name, value in asked.items() if value is not None)
+    return f"amend {which}: {named}"
 
 
 def in_words(decision: Decision) -> str:
@@ -110,14 +151,35 @@ def in_words(decision: Decision) -> str:
     if isinstance(trade, Refused):
         written = (decision.symbol, decision.planned_entry, decision.planned_sl, decision.planned_tp)
         return " / ".join(value or "–" for value in written)
+    if isinstance(trade, Request):
+        return _asked_in_words(trade)
     qty = "" if trade.qty is None else f"{text(trade.qty)} "
     target = "" if trade.target is None else f", target {text(trade.target)}"
     trail = "" if trade.trail_percent is None else f", trail {text(trade.trail_percent)} %"
-    return f"buy {qty}{trade.symbol} at {text(trade.entry)}, stop {text(trade.stop)}{target}{trail}"
+    verb = "buy" if trade.side == Side.LONG else "sell short"
+    return f"{verb} {qty}{trade.symbol} at {text(trade.entry)}, stop {text(trade.stop)}{target}{trail}"
 
 
-def canonical(trade: NewTrade) -> dict[str, str | bool | None]:
-    """Return the columns that say exactly this trade, each in its one plain form."""
+def canonical(trade: NewTrade | Request) -> dict[str, str | bool | None]:
+    """Return the columns that say exactly this decision, each in its one plain form."""
+    expires_at = None if trade.expires_at is None else trade.expires_at.isoformat().replace("+00:00", "Z")
+    if isinstance(trade, Request):
+        asked = {
+            "planned_entry": trade.entry,
+            "planned_sl": trade.stop,
+            "planned_tp": trade.target,
+            "qty": trade.qty,
+            "close_price": trade.close_price,
+        }
+        return {
+            "symbol": trade.symbol,
+            "action": trade.action.value,
+            "side": None,
+            "trade_style": trade.style,
+            "target_decision_id": None if trade.target_decision_id is None else str(trade.target_decision_id),
+            **{name: None if value is None else text(value) for name, value in asked.items()},
+            "expires_at": expires_at,
+        }
     numbers = {
         "planned_entry": trade.entry,
         "planned_sl": trade.stop,
@@ -128,10 +190,10 @@ def canonical(trade: NewTrade) -> dict[str, str | bool | None]:
     return {
         "symbol": trade.symbol,
         "action": Action.NEW_TRADE.value,
-        "side": "long",
+        "side": trade.side,
         "trade_style": trade.style,
         **{name: None if value is None else text(value) for name, value in numbers.items()},
-        "expires_at": None if trade.expires_at is None else trade.expires_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": expires_at,
     }
 
 
@@ -156,15 +218,15 @@ def _unreadable(decision: Decision) -> list[str]:
 
 def _good(name: str, trade: NewTrade, limits: Limits) -> str:
     """Say what a check found right."""
-    target = "" if trade.target is None else f" < {text(trade.target)}"
+    then = "<" if trade.side == Side.LONG else ">"
+    target = "" if trade.target is None else f" {then} {text(trade.target)}"
     match name:
         case "prices":
             return "within bounds, on the exchange's tick"
         case "levels":
-            gain = "" if trade.target is None else f", {text(trade.target - trade.entry)} to gain"
-            return (
-                f"{text(trade.stop)} < {text(trade.entry)}{target}: {text(risk_per_share(trade))} a share at risk{gain}"
-            )
+            gain = "" if trade.target is None else f", {text(abs(trade.target - trade.entry))} to gain"
+            order = f"{text(trade.stop)} {then} {text(trade.entry)}{target}"
+            return f"{order}: {text(risk_per_share(trade))} a share at risk{gain}"
         case "style" if trade.style == "SWING":
             return "SWING: guarded by a stop and a target in one order"
         case "style" if trade.trail_percent is not None:
@@ -180,9 +242,9 @@ def _good(name: str, trade: NewTrade, limits: Limits) -> str:
             return f"sized at the claim: {risk} % of the account at risk, {share} % of it at most"
 
 
-def _expiry(trade: NewTrade, now: datetime) -> CheckLine:
+def _expiry(trade: NewTrade | Request, now: datetime, without: str) -> CheckLine:
     if trade.expires_at is None:
-        return CheckLine(check="expiry", result=OK, says="at the end of the first entry window after its approval")
+        return CheckLine(check="expiry", result=OK, says=without)
     at = f"{trade.expires_at:%Y-%m-%d %H:%M} UTC"
     if trade.expires_at <= now:
         return CheckLine(check="expiry", result=REFUSED, says=f"EXPIRED: expires_at {at} has passed")

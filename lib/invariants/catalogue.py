@@ -12,7 +12,7 @@ Invariant = Callable[[Evidence], Iterator[str]]
 
 ALWAYS: dict[str, Invariant] = {
     "I1": always.one_entry_a_decision,
-    "I3": always.no_short,
+    "I3": always.no_exit_opens,
     "I7": always.no_trade_too_big,
     "I9": always.limits_kept,
     "I11": always.rows_agree,
@@ -22,7 +22,10 @@ ALWAYS: dict[str, Invariant] = {
 }
 """After every step, failed ones included."""
 
-AFTER_CLEAN_ORDER_MONITOR: dict[str, Invariant] = {"I2": settled.every_share_covered}
+AFTER_CLEAN_ORDER_MONITOR: dict[str, Invariant] = {
+    "I2": settled.every_share_covered,
+    "I3 after": settled.nothing_opposite,
+}
 """After a pass of order_monitor that ended clean, unless the market moved meanwhile."""
 
 AT_REST: dict[str, Invariant] = {

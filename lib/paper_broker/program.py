@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
+from email.utils import format_datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -110,7 +111,8 @@ class PaperBroker:
 
     def _headers(self, request: Request, now: datetime) -> dict[str, str]:
         identity = uuid5(UUID(int=self._options.seed % 2**128), f"{now.isoformat()}/{self._count}")
-        return {"X-Request-ID": identity.hex} | self._limiter.headers(request.path, now)
+        said = {"X-Request-ID": identity.hex, "Date": format_datetime(now, usegmt=True)}
+        return said | self._limiter.headers(request.path, now)
 
 
 def open_paper(

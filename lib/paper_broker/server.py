@@ -168,6 +168,7 @@ def _server(paper: Responds, *, stall_s: float) -> uvicorn.Server:
         lifespan="off",
         log_level="warning",
         server_header=False,
+        date_header=False,  # the paper broker tells the time of its own clock
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)

@@ -2,37 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 from lib.domain.money import ZERO
-from lib.domain.records import Fill, Order, Position, QuantityChange, Rows, Trade
+from lib.domain.records import Coverage, Fill, Order, Position, QuantityChange, Rows, Trade
 from lib.domain.states import ENDED, EXIT_ROLES, RESOLVING, Role
+from lib.planning.terms import closing_verb, sign, signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeBook:
-    """A trade, its orders oldest first, its fills and quantity changes, and its position row if it has one."""
+    """A trade, its orders oldest first, its fills and quantity changes, its position row if it has one.
+
+    `coverage` is the interval of the ledger of cover that is on.
+    """
 
     trade: Trade
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = ()
     changes: tuple[QuantityChange, ...] = ()
     position: Position | None = None
+    coverage: Coverage | None = None
+
+
+class _OfTrade(Protocol):
+    @property
+    def trade_id(self) -> int | None: ...
+
+
+_Row = TypeVar("_Row", bound=_OfTrade)
 
 
 def books(rows: Rows) -> tuple[TradeBook, ...]:
-    """Sort the rows of a pass by trade, oldest trade first."""
+    """Sort the rows of a pass by trade, oldest trade first; each row is looked at once, however many trades."""
+    orders = _by_trade(sorted(rows.orders, key=lambda o: o.id))
+    fills = _by_trade(sorted(rows.fills, key=lambda f: f.activity_id))
+    changes = _by_trade(rows.changes)
+    positions = _by_trade(rows.positions)
+    coverage = _by_trade(each for each in rows.coverage if each.to_time is None)
     return tuple(
         TradeBook(
             trade=trade,
-            orders=tuple(sorted((o for o in rows.orders if o.trade_id == trade.id), key=lambda o: o.id)),
-            fills=tuple(sorted((f for f in rows.fills if f.trade_id == trade.id), key=lambda f: f.activity_id)),
-            changes=tuple(c for c in rows.changes if c.trade_id == trade.id),
-            position=next((p for p in rows.positions if p.trade_id == trade.id), None),
+            orders=tuple(orders.get(trade.id, ())),
+            fills=tuple(fills.get(trade.id, ())),
+            changes=tuple(changes.get(trade.id, ())),
+            position=next(iter(positions.get(trade.id, ())), None),
+            coverage=next(iter(coverage.get(trade.id, ())), None),
         )
         for trade in sorted(rows.trades, key=lambda t: t.id)
     )
+
+
+def _by_trade(rows: Iterable[_Row]) -> Mapping[int | None, list[_Row]]:
+    found: dict[int | None, list[_Row]] = {}
+    for row in rows:
+        found.setdefault(row.trade_id, []).append(row)
+    return found
+
+
+def by_symbol(all_books: Iterable[TradeBook]) -> Mapping[str, tuple[TradeBook, ...]]:
+    """Sort trades by symbol, each symbol's in the order given."""
+    found: dict[str, list[TradeBook]] = {}
+    for book in all_books:
+        found.setdefault(book.trade.symbol, []).append(book)
+    return {symbol: tuple(mine) for symbol, mine in found.items()}
 
 
 def entries(book: TradeBook) -> tuple[Order, ...]:
@@ -76,14 +112,34 @@ def is_settled(book: TradeBook) -> bool:
     return all(booked_qty(book, order) == order.filled_qty for order in book.orders)
 
 
-def owned_qty(book: TradeBook) -> Decimal:
-    """Shares the trade owns, by the best knowledge of each order: its status or its fills, whichever is ahead.
+def bought_qty(book: TradeBook) -> Decimal:
+    """Shares that the entries brought, by the fills or the status of each, whichever is ahead of the other.
 
-    Protection goes by this; money goes by fills alone.
+    Shares are owned before the ledger says so: a trade that has some must not be lost from sight because it lags.
     """
-    bought = sum((max(booked_qty(book, o), o.filled_qty) for o in entries(book)), ZERO)
-    sold = sum((max(booked_qty(book, o), o.filled_qty) for o in exits(book)), ZERO)
-    return bought - sold + sum((c.delta for c in book.changes), ZERO)
+    return sum((max(booked_qty(book, o), o.filled_qty) for o in entries(book)), ZERO)
+
+
+def owned_qty(book: TradeBook) -> Decimal:
+    """Shares the trade owns or owes, by the best knowledge of each order: its status or its fills, whichever is ahead.
+
+    Counted in the trade's own direction: a short trade of ten has ten. Protection goes by this; money by fills alone.
+    """
+    closes = closing_verb(book.trade)
+    closed = sum((max(booked_qty(book, o), o.filled_qty) * (1 if o.side == closes else -1) for o in exits(book)), ZERO)
+    return bought_qty(book) - closed + sign(book.trade) * sum((c.delta for c in book.changes), ZERO)
+
+
+def broker_qty(book: TradeBook) -> Decimal:
+    """Return what the trade has, as the broker counts it: below zero for a short one."""
+    return signed(owned_qty(book), book.trade)
+
+
+def covers(order: Order) -> bool:
+    """Say whether an exit would close its shares at the stop: stops do, and what goes at market; a target does not."""
+    if order.order_type == Role.TAKE_PROFIT:
+        return order.kind == "market"
+    return order.order_type in {Role.STOP_LOSS, Role.EXIT}
 
 
 def covered_qty(orders: tuple[Order, ...]) -> Decimal:
@@ -92,11 +148,7 @@ def covered_qty(orders: tuple[Order, ...]) -> Decimal:
     An order whose outcome is unknown or that is being cancelled covers nothing.
     """
     return sum(
-        (
-            o.qty - o.filled_qty
-            for o in orders
-            if o.order_type in {Role.STOP_LOSS, Role.EXIT} and is_live(o) and o.order_status not in RESOLVING
-        ),
+        (o.qty - o.filled_qty for o in orders if covers(o) and is_live(o) and o.order_status not in RESOLVING),
         ZERO,
     )
 

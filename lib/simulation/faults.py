@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from lib.domain.actions import RowChange
+from lib.domain.alerts import AlertChange
 from lib.domain.facts import Outcome, Unknown
 from lib.domain.records import StageRun
 from lib.tools import Tools
@@ -69,6 +70,9 @@ class _FaultyBroker:
     def cancel(self, broker_order_id: str) -> Outcome:
         return self._write("broker.cancel", lambda: self._broker.cancel(broker_order_id))
 
+    def replace(self, broker_order_id: str, body: Mapping[str, object]) -> Outcome:
+        return self._write("broker.replace", lambda: self._broker.replace(broker_order_id, body))
+
     def _write(self, name: str, effect: Callable[[], Outcome]) -> Outcome:
         outcome: Outcome = self._faults.around(name, effect, lambda: Unknown(message="the answer was lost"))
         return outcome
@@ -88,8 +92,15 @@ class _FaultyStore:
         )
         return written
 
-    def record_run(self, run: StageRun) -> None:
-        self._faults.around("store.record_run", lambda: self._store.record_run(run), _lost_commit)
+    def record_run(self, run: StageRun, changes: Sequence[AlertChange] = ()) -> None:
+        self._faults.around("store.record_run", lambda: self._store.record_run(run, changes), _lost_commit)
+
+    def record_alerts(self, account: str, changes: Sequence[AlertChange], *, run_id: str, at: datetime) -> None:
+        self._faults.around(
+            "store.record_alerts",
+            lambda: self._store.record_alerts(account, changes, run_id=run_id, at=at),
+            _lost_commit,
+        )
 
 
 def _lost_commit() -> None:

@@ -19,7 +19,7 @@ from lib.intake.csv_file import CsvRow, load_csv, written_at
 from lib.invariants.evidence import Evidence
 from lib.paper_broker.history.bars import PricesError
 from lib.paper_broker.options import Options
-from lib.planning.decisions import is_ticked
+from lib.planning.deciding.decisions import is_ticked
 from lib.sessions import Session
 from lib.simulation.evidence import at_rest, evidence
 from lib.simulation.story import Story

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,16 +17,19 @@ from pathlib import Path
 from requests.adapters import BaseAdapter
 
 from lib import due
+from lib.accounts import Turn, in_turn, work
 from lib.bootstrap import LOCAL_URL, alpaca_at, simulated_store
 from lib.clock import SimulatedClock
 from lib.config import REPOSITORY
 from lib.crontab import Line, read_crontab
+from lib.domain.actions import Insert
 from lib.domain.results import PassResult
 from lib.errors import PipelineError
 from lib.paper_broker.message import Request, Response, write_json
 from lib.paper_broker.options import Options
 from lib.paper_broker.prices import Feed
 from lib.paper_broker.program import PaperBroker, open_paper
+from lib.paper_broker.transport import PaperAdapter
 from lib.passes import run_pass
 from lib.simulation.faults import Crash
 from lib.store.queries import add_decision, approve
@@ -42,6 +45,7 @@ class Ran:
 
     stage: str
     at: datetime
+    account: str = "main"
     result: PassResult | None = None
     error: str | None = None
 
@@ -53,7 +57,7 @@ class Ran:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """One account's whole world. `observers` are called after every pass."""
+    """The whole world of the account main, and of `others` beside it. `observers` are called after main's passes."""
 
     tools: Tools
     store: SqlStore  # the same as in `tools`, without the faults that may be around that one
@@ -64,6 +68,24 @@ class World:
     crontab: tuple[Line, ...]
     history: list[Ran] = field(default_factory=list)
     observers: list[Callable[[World, Ran], None]] = field(default_factory=list)
+    others: dict[str, Tools] = field(default_factory=dict)
+
+    def add_account(
+        self,
+        name: str,
+        prices: Path | Feed,
+        *,
+        options: Options | None = None,
+        wrap: Callable[[Tools], Tools] = lambda tools: tools,
+    ) -> PaperBroker:
+        """Open another account, at a paper broker of its own; return that."""
+        paper = open_paper(clock=self.clock.now, prices=prices, options=options or Options(seed=2 + len(self.others)))
+        row = {"account": name, "namespace": f"sim{name}"}
+        self.store.write((Insert(table="account", values=row),), run_id="init", at=self.clock.now())
+        broker = alpaca_at(LOCAL_URL, "broker local paper", self.clock, mount=PaperAdapter(paper))
+        self.others[name] = wrap(replace(self.tools, store=self.store, broker=broker))
+        due.expect(self.tools.state_dir, ("main", *self.others))
+        return paper
 
     def decide(self, **columns: str | bool | None) -> int:
         """Write a decision and, unless `approve=False`, approve it; return its id."""
@@ -72,7 +94,7 @@ class World:
         now = self.clock.now()
         decision_id = add_decision(self.store, row, run_id="person", at=now)
         if ticked:
-            approve(self.store, "main", [decision_id], run_id="person", at=now)
+            approve(self.store, str(row["account"]), [decision_id], run_id="person", at=now)
         return decision_id
 
     def run(self, stage: str, *, only_decision: int | None = None) -> Ran:
@@ -89,6 +111,23 @@ class World:
         for observe in self.observers:
             observe(self, ran)
         return ran
+
+    def run_all(self, stage: str) -> tuple[Turn, ...]:
+        """Start one stage as cron does: over every account, in the order of work."""
+
+        def one(account: str) -> PassResult:
+            return run_pass(stage, self.others.get(account, self.tools), account=account)
+
+        names = in_turn(self.store, stage, ("main", *self.others))
+        turns = []
+        for turn in work(names, one, self.tools.clock):
+            turns.append(turn)
+            result, error = (None, str(turn.outcome)) if isinstance(turn.outcome, Exception) else (turn.outcome, None)
+            ran = Ran(stage=stage, at=self.clock.now(), account=turn.account, result=result, error=error)
+            self.history.append(ran)
+            for observe in self.observers if turn.account == "main" else ():
+                observe(self, ran)
+        return tuple(turns)
 
     def run_until(self, end: datetime, *, progress: Callable[[datetime], None] | None = None) -> None:
         """Let cron run until `end`, minute by minute; each due stage starts where the crontab has it."""
@@ -108,10 +147,13 @@ class World:
     def _tick(self, lines: list[Line]) -> None:
         for line in lines:
             if "--if-due" in line.flags and not due.is_due(
-                line.stage, self.clock.now(), due.read(self.tools.state_dir)
+                line.stage, self.tools.clock.now(), due.read(self.tools.state_dir)
             ):
                 continue
-            self.run(line.stage)
+            if self.others:
+                self.run_all(line.stage)
+            else:
+                self.run(line.stage)
 
     def price(self, symbol: str, bid: str, ask: str) -> None:
         """Set a quote by hand."""
@@ -175,6 +217,4 @@ def _reached(paper: PaperBroker, *, over_http: bool) -> Iterator[tuple[str, Base
         with serving(paper) as url:
             yield url, None
     else:
-        from lib.paper_broker.transport import PaperAdapter
-
         yield LOCAL_URL, PaperAdapter(paper)

@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
         "init",
         help="make the database, or bring it to the schema of this code",
         description="Create the database, its tables and the row of one account, whichever is missing. "
-        "Running it again changes nothing; after an update of the code it migrates the tables.",
+        "Running it again changes nothing; after an update of the code it migrates the tables. The stages work every "
+        "account that has a row: at Alpaca each with keys of its own (ALPACA_API_KEY__NAME and "
+        "ALPACA_SECRET_KEY__NAME), else each with a paper account of its own.",
     )
     init.add_argument(
         "--database", metavar="URL", help="instead of DATABASE_URL; a relative path begins in this folder"

@@ -9,7 +9,19 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table, select, type_coerce
 from sqlalchemy.types import NullType
 
-from lib.domain.records import Account, Control, Decision, Fill, Order, Position, QuantityChange, StageRun, Trade
+from lib.domain.records import (
+    Account,
+    Control,
+    Coverage,
+    Decision,
+    Fill,
+    Order,
+    Position,
+    QuantityChange,
+    StageRun,
+    Trade,
+)
+from lib.domain.story import Event
 from lib.errors import ConfigError
 from lib.store import tables
 from lib.store.column_types import Unreadable
@@ -36,8 +48,10 @@ def shape(record: type[R], table: Table) -> Shape[R]:
 
 
 ACCOUNT = shape(Account, tables.account)
+COVERAGE = shape(Coverage, tables.coverage)
 CONTROL = shape(Control, tables.control)
 DECISION = shape(Decision, tables.decision)
+EVENT = shape(Event, tables.event)
 FILL = shape(Fill, tables.fill)
 ORDER = shape(Order, tables.order)
 POSITION = shape(Position, tables.position)

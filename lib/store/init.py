@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from lib import due
+from lib.config import setting_name, variable
 from lib.domain.actions import Insert
 from lib.domain.records import Account
 from lib.errors import ConfigError, StaleRow
@@ -60,6 +63,8 @@ def initialise(url: str, state_dir: Path, account: str = DEFAULT_ACCOUNT, *, now
         row, added = _account_row(store, account, now)
     finally:
         store.close()
+    if added:
+        _expect(state_dir, account)
     changed = added or before != tables.SCHEMA_VERSION
     return Initialised(
         done="created" if before is None else "updated" if changed else "nothing",
@@ -90,14 +95,32 @@ def _is_older(version: str) -> bool:
     return version.isdecimal() and int(version) < int(tables.SCHEMA_VERSION)
 
 
+def _expect(state_dir: Path, account: str) -> None:
+    """Tell the gate that a pass over a new account is due. Where it knows of none yet, everything is."""
+    known = (due.read(state_dir) or {}).get("accounts")
+    if isinstance(known, dict):
+        due.expect(state_dir, {*known, account})
+
+
 def _account_row(store: SqlStore, account: str, now: datetime) -> tuple[Account, bool]:
     known = {row.account: row for row in queries.accounts(store)}
     if account in known:
         return known[account], False
-    namespace = "".join(secrets.choice(_ALPHABET) for _ in range(NAMESPACE_CHARS))
+    twin = next((name for name in known if setting_name(name) == setting_name(account)), None)
+    if twin is not None:
+        key = variable("ALPACA_API_KEY", account)
+        raise ConfigError(f"account {account!r}: there is {twin!r}, and {key} could be the key of either")
+    namespace = _new_namespace({row.namespace for row in known.values()})
     values = {"account": account, "namespace": namespace}
     try:
         store.write([Insert(table=tables.account.name, values=values)], run_id="init", at=now)
     except StaleRow:  # another `init` was first
         return store.account(account), False
     return store.account(account), True
+
+
+def _new_namespace(taken: Collection[str]) -> str:
+    while True:
+        namespace = "".join(secrets.choice(_ALPHABET) for _ in range(NAMESPACE_CHARS))
+        if namespace not in taken:
+            return namespace

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Protocol
 
 from lib.domain.actions import RowChange
-from lib.domain.records import Account, Control, Rows, StageRun
+from lib.domain.alerts import AlertChange, AlertRows
+from lib.domain.records import Account, Control, Rows, StageRun, Trade
 
 
 class Store(Protocol):
@@ -27,8 +28,23 @@ class Store(Protocol):
     def account(self, account: str) -> Account:
         """Return the row of `account`; ConfigError if the database has none of that name."""
 
+    def pinned_to(self, account_number: str) -> tuple[str, ...]:
+        """Return the accounts that belong to a broker account; more than one is a mistake that a pass refuses."""
+
+    def last_clean(self, account: str, stage: str) -> datetime | None:
+        """Return when the newest clean pass of a stage over an account began; None if there never was one."""
+
     def rows(self, account: str) -> Rows:
         """Read what a pass needs, in one consistent read transaction."""
+
+    def trades_since(self, account: str, since: datetime) -> tuple[Trade, ...]:
+        """Read the trades made or ended at or after `since`, closed ones too, in the order of their ids."""
+
+    def history(self, account: str, *, since: datetime, broker_order_ids: Collection[str]) -> Rows:
+        """Read all rows of each trade, ended ones too, that is open, has one of these orders or a row made since then.
+
+        Decisions, coverage and runs are left out.
+        """
 
     def known(
         self, account: str, *, broker_order_ids: Collection[str], activity_ids: Collection[str]
@@ -45,8 +61,14 @@ class Store(Protocol):
         version that is gone, or an Insert meets a unique constraint (someone was here before).
         """
 
-    def record_run(self, run: StageRun) -> None:
-        """Append one `stage_run` row (`run.id` is ignored)."""
+    def alerts(self, account: str) -> AlertRows:
+        """Read what is on record of the account's alerts; nothing for an account that is not there."""
+
+    def record_run(self, run: StageRun, changes: Sequence[AlertChange] = ()) -> None:
+        """Append one `stage_run` row (`run.id` is ignored) and what the pass says of alerts, in one transaction."""
+
+    def record_alerts(self, account: str, changes: Sequence[AlertChange], *, run_id: str, at: datetime) -> None:
+        """Append what was said of alerts outside a pass."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_
 
 from lib.domain.actions import Insert, Update
-from lib.domain.records import Account, Control, Decision, Fill, Order, QuantityChange, StageRun, Trade
+from lib.domain.records import Account, Control, Coverage, Decision, Fill, Order, QuantityChange, StageRun, Trade
 from lib.domain.states import Change, TradeStatus
 from lib.domain.story import Event, Story
 from lib.errors import ConfigError
@@ -17,7 +17,9 @@ from lib.store import tables
 from lib.store.fetch import (
     ACCOUNT,
     CONTROL,
+    COVERAGE,
     DECISION,
+    EVENT,
     FILL,
     ORDER,
     POSITION,
@@ -27,15 +29,12 @@ from lib.store.fetch import (
     R,
     Shape,
     records,
-    shape,
 )
 from lib.store.sql import SqlStore
 
 ID_DIGITS = 19
 MEANT = 10
 """How many trades are named where the one asked for is not there."""
-
-EVENT = shape(Event, tables.event)
 
 
 def accounts(store: SqlStore) -> tuple[Account, ...]:
@@ -76,6 +75,12 @@ def fills_of(store: SqlStore, trade_id: int) -> tuple[Fill, ...]:
     """Return all executions of a trade, in the order in which they were booked."""
     table = tables.fill.c
     return _read(store, FILL, FILL.select(table.trade_id == trade_id).order_by(table.id))
+
+
+def coverage_of(store: SqlStore, trade_id: int) -> tuple[Coverage, ...]:
+    """Return a trade's intervals of unchanged cover, oldest first."""
+    table = tables.coverage.c
+    return _read(store, COVERAGE, COVERAGE.select(table.trade_id == trade_id).order_by(table.from_time, table.id))
 
 
 def changes(store: SqlStore, account: str) -> tuple[QuantityChange, ...]:
@@ -141,6 +146,8 @@ def _story(connection: Connection, told: Trade) -> Story:
     changes = records(
         connection, QUANTITY_CHANGE, QUANTITY_CHANGE.select(change.trade_id == told.id).order_by(change.id)
     )
+    cover = tables.coverage.c
+    coverage = records(connection, COVERAGE, COVERAGE.select(cover.trade_id == told.id).order_by(cover.id))
     held = records(connection, POSITION, POSITION.select(tables.position.c.trade_id == told.id))
     of_rows = {
         tables.decision.name: [told.decision_id],
@@ -175,6 +182,7 @@ def _story(connection: Connection, told: Trade) -> Story:
         orders=orders,
         fills=fills,
         changes=changes,
+        coverage=coverage,
         position=held[0] if held else None,
         events=tuple(sorted((*own, *around), key=lambda each: each.id)),
         runs=records(

@@ -11,13 +11,39 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, or_, select, true, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from lib.domain.records import Account, Control, Decision, Rows, StageRun, Trade
 from lib.domain.states import ENDED, LATE, REJECTED, DecisionStatus, TradeStatus
 from lib.errors import ConfigError
 from lib.store import tables
-from lib.store.fetch import ACCOUNT, CONTROL, DECISION, FILL, ORDER, POSITION, QUANTITY_CHANGE, RUN, TRADE, records
+from lib.store.fetch import (
+    ACCOUNT,
+    CONTROL,
+    COVERAGE,
+    DECISION,
+    FILL,
+    ORDER,
+    POSITION,
+    QUANTITY_CHANGE,
+    RUN,
+    TRADE,
+    R,
+    Shape,
+    records,
+)
 
 STAGES = ("order_executor", "order_monitor", "position_monitor")
 LATE_WATCHED = timedelta(days=3)
@@ -87,7 +113,11 @@ def _waiting_decision_ids() -> Any:
         row.approve.not_in(UNTICKED),
         or_(row.execution_status.is_(None), row.execution_status.not_in(refused)),
     )
-    return union_all(waiting.where(row.executed.is_(None)), waiting.where(row.executed.in_(UNTICKED)))
+    # Claimed, and not told yet what came of it: a CANCEL, AMEND or CLOSE has no journal row that would name it.
+    claimed = select(row.id).where(
+        row.account == _ACCOUNT, row.executed == true(), row.execution_status == DecisionStatus.ORDERED.value
+    )
+    return union_all(waiting.where(row.executed.is_(None)), waiting.where(row.executed.in_(UNTICKED)), claimed)
 
 
 def _newest_runs() -> Any:
@@ -103,12 +133,25 @@ _CONTROLS = CONTROL.select(or_(tables.control.c.account == _ACCOUNT, tables.cont
     tables.control.c.id
 )
 _NEWEST_RUNS = _newest_runs()
+_PINNED_TO = ACCOUNT.select(tables.account.c.account_number == bindparam("number")).order_by(tables.account.c.id)
+_LAST_CLEAN = (
+    RUN.select(
+        tables.stage_run.c.account == _ACCOUNT,
+        tables.stage_run.c.stage == bindparam("stage"),
+        tables.stage_run.c.outcome == "done",
+    )
+    .order_by(tables.stage_run.c.id.desc())
+    .limit(1)
+)
 _LIVE_TRADE_IDS = _live_trade_ids()
 _WAITING_DECISION_IDS = _waiting_decision_ids()
 _TRADES = TRADE.select(tables.journal.c.id.in_(_IDS)).order_by(tables.journal.c.id)
 _ORDERS = ORDER.select(tables.order.c.trade_id.in_(_IDS)).order_by(tables.order.c.id)
 _FILLS = FILL.select(tables.fill.c.trade_id.in_(_IDS)).order_by(tables.fill.c.id)
 _POSITIONS = POSITION.select(tables.position.c.trade_id.in_(_IDS)).order_by(tables.position.c.id)
+_COVERAGE = COVERAGE.select(tables.coverage.c.trade_id.in_(_IDS), tables.coverage.c.to_time.is_(None)).order_by(
+    tables.coverage.c.id
+)
 _EXTERNAL_CHANGES = QUANTITY_CHANGE.select(
     tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.trade_id.is_(None)
 ).order_by(tables.quantity_change.c.id)
@@ -128,6 +171,29 @@ _KNOWN_FILLS = select(tables.fill.c.activity_id).where(
 _KNOWN_CHANGES = select(tables.quantity_change.c.activity_id).where(
     tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.activity_id.in_(_IDS)
 )
+
+_KNOWN_TO_BROKER = select(tables.order.c.trade_id, tables.order.c.alpaca_order_id).where(
+    tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.is_not(None)
+)
+_TOUCHED_SINCE = union_all(
+    *(
+        select(whose.label("trade_id")).where(table.c.account == _ACCOUNT, at >= bindparam("since"))
+        for table, whose, at in (
+            (tables.journal, tables.journal.c.id, tables.journal.c.created_at),
+            (tables.order, tables.order.c.trade_id, tables.order.c.created_at),
+            (tables.fill, tables.fill.c.trade_id, tables.fill.c.transaction_time),
+            (tables.quantity_change, tables.quantity_change.c.trade_id, tables.quantity_change.c.at),
+        )
+    )
+)
+_MADE_OR_ENDED = union_all(
+    *(
+        select(tables.journal.c.id).where(tables.journal.c.account == _ACCOUNT, at >= bindparam("since"))
+        for at in (tables.journal.c.created_at, tables.journal.c.exit_time)
+    )
+)
+TRADES_PER_READ_MAX = 10_000
+"""Databases take a limited number of values in one statement."""
 
 
 def known_orders(connection: Connection, account: str, broker_order_ids: Iterable[str]) -> frozenset[str]:
@@ -158,6 +224,17 @@ def account(connection: Connection, name: str) -> Account:
     return found[0]
 
 
+def pinned_to(connection: Connection, account_number: str) -> tuple[str, ...]:
+    """Return the names of the accounts that belong to a broker account."""
+    return tuple(row.account for row in records(connection, ACCOUNT, _PINNED_TO, {"number": account_number}))
+
+
+def last_clean(connection: Connection, name: str, stage: str) -> datetime | None:
+    """Return when the newest clean pass of a stage over an account began."""
+    found = records(connection, RUN, _LAST_CLEAN, {"account": name, "stage": stage})
+    return found[0].started_at if found else None
+
+
 def controls(connection: Connection, name: str) -> tuple[Control, ...]:
     """Return the controls of one account, and those of scope `all` whoever wrote them."""
     return records(connection, CONTROL, _CONTROLS, {"account": name})
@@ -183,9 +260,40 @@ def rows(connection: Connection, name: str) -> Rows:
         fills=records(connection, FILL, _FILLS, live) if ids else (),
         positions=records(connection, POSITION, _POSITIONS, live) if ids else (),
         changes=changes,
+        coverage=records(connection, COVERAGE, _COVERAGE, live) if ids else (),
         controls=controls(connection, name),
         last_runs=last_runs,
         traded_decision_ids=traded,
+    )
+
+
+def trades_since(connection: Connection, name: str, since: datetime) -> tuple[Trade, ...]:
+    """Return the trades made or ended since then."""
+    ids = sorted(set(connection.execute(_MADE_OR_ENDED, {"account": name, "since": since}).scalars()))
+    return records(connection, TRADE, _TRADES, {"ids": ids}) if ids else ()
+
+
+def history(connection: Connection, name: str, since: datetime, broker_order_ids: Iterable[str]) -> Rows:
+    """Return all rows of the trades that are open, have one of these orders, or a row made since then."""
+    which, wanted = {"account": name}, frozenset(broker_order_ids)
+    ids = set(connection.execute(_LIVE_TRADE_IDS, which | {"watched_from": since}).scalars())
+    ids |= set(connection.execute(_TOUCHED_SINCE, which | {"since": since}).scalars())
+    if wanted:
+        ids |= {trade for trade, order in connection.execute(_KNOWN_TO_BROKER, which) if order in wanted}
+    known = sorted(ids - {None})
+    chunks = [known[n : n + TRADES_PER_READ_MAX] for n in range(0, len(known), TRADES_PER_READ_MAX)]
+
+    def all_of(shape: Shape[R], statement: Select[Any]) -> tuple[R, ...]:
+        return tuple(row for chunk in chunks for row in records(connection, shape, statement, {"ids": chunk}))
+
+    return Rows(
+        account=account(connection, name),
+        trades=all_of(TRADE, _TRADES),
+        orders=all_of(ORDER, _ORDERS),
+        fills=all_of(FILL, _FILLS),
+        positions=all_of(POSITION, _POSITIONS),
+        changes=all_of(QUANTITY_CHANGE, _TRADE_CHANGES),
+        controls=controls(connection, name),
     )
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from lib.domain.actions import RowChange
-from lib.domain.records import Account, Control, Rows, StageRun
+from lib.domain.alerts import AlertChange, AlertRows
+from lib.domain.records import Account, Control, Rows, StageRun, Trade
 from lib.errors import ConfigError, PipelineError, StaleRow
-from lib.store import selection, tables
+from lib.store import alerts, selection, tables
 from lib.store.port import Store
 from lib.store.writing import apply_changes
 
@@ -109,10 +110,30 @@ class SqlStore(Store):
         with self.reading() as connection:
             return selection.account(connection, account)
 
+    def pinned_to(self, account_number: str) -> tuple[str, ...]:
+        """Return the accounts that belong to a broker account; more than one is a mistake that a pass refuses."""
+        with self.reading() as connection:
+            return selection.pinned_to(connection, account_number)
+
+    def last_clean(self, account: str, stage: str) -> datetime | None:
+        """Return when the newest clean pass of a stage over an account began; None if there never was one."""
+        with self.reading() as connection:
+            return selection.last_clean(connection, account, stage)
+
     def rows(self, account: str) -> Rows:
         """Read what a pass needs, in one consistent read transaction."""
         with self.reading() as connection:
             return selection.rows(connection, account)
+
+    def trades_since(self, account: str, since: datetime) -> tuple[Trade, ...]:
+        """Read the trades made or ended at or after `since`, closed ones too, in the order of their ids."""
+        with self.reading() as connection:
+            return selection.trades_since(connection, account, since)
+
+    def history(self, account: str, *, since: datetime, broker_order_ids: Collection[str]) -> Rows:
+        """Read all rows of each trade that is open, has one of these orders or a row made since then."""
+        with self.reading() as connection:
+            return selection.history(connection, account, since, broker_order_ids)
 
     def known(
         self, account: str, *, broker_order_ids: Collection[str], activity_ids: Collection[str]
@@ -134,11 +155,22 @@ class SqlStore(Store):
         with self.writing() as connection:
             return apply_changes(connection, changes, run_id=run_id, at=at)
 
-    def record_run(self, run: StageRun) -> None:
-        """Append one `stage_run` row (`run.id` is ignored)."""
+    def alerts(self, account: str) -> AlertRows:
+        """Read what is on record of the account's alerts; nothing for an account that is not there."""
+        with self.reading() as connection:
+            return alerts.read(connection, account)
+
+    def record_run(self, run: StageRun, changes: Sequence[AlertChange] = ()) -> None:
+        """Append one `stage_run` row (`run.id` is ignored) and what the pass says of alerts, in one transaction."""
         values = {field.name: getattr(run, field.name) for field in fields(run) if field.name != "id"}
         with self.writing() as connection:
             connection.execute(insert(tables.stage_run), values)
+            alerts.append(connection, run.account, changes, run_id=run.run_id, at=run.finished_at)
+
+    def record_alerts(self, account: str, changes: Sequence[AlertChange], *, run_id: str, at: datetime) -> None:
+        """Append what was said of alerts outside a pass."""
+        with self.writing() as connection:
+            alerts.append(connection, account, changes, run_id=run_id, at=at)
 
     def close(self) -> None:
         """Let go of the database."""

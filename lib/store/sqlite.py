@@ -28,6 +28,7 @@ LOCK_RETRY_S = 0.05
 MEMORY = ":memory:"
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_COLUMN_GONE = re.compile(r"no such column|has no column named")
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
 _PERSON_NEEDED = {
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database",
@@ -65,6 +66,8 @@ class SqliteDatabase:
         if code in _UNIQUE:
             return StaleRow(f"{error.orig}: such a row is there already")
         primary = code & 0xFF
+        if primary == sqlite3.SQLITE_ERROR and _COLUMN_GONE.search(str(error.orig)):
+            return ConfigError(f"database {self.name}: {error.orig}; a column was renamed or removed: put it back")
         if primary in _PERSON_NEEDED:
             return ConfigError(f"database {self.name}: {_PERSON_NEEDED[primary]} ({error.orig})")
         if primary in _TRY_LATER:

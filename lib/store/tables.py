@@ -13,7 +13,7 @@ from sqlalchemy import Column, Index, MetaData, String, Table, Text, UniqueConst
 
 from lib.store.column_types import ExactDecimal, Flag, RawText, RawTime, RawVersion, Tick, UtcDateTime, Whole, Words
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; a database at any other is refused."""
 
 # One instance a type, not one a column: what SQLAlchemy works out for a type, it works out once.
@@ -133,6 +133,8 @@ journal = _table(
     _number("slippage", null=True),
     UniqueConstraint("account", "decision_id", name="uq_trade_journal_decision"),
     Index("ix_trade_journal_status", "account", "status"),
+    Index("ix_trade_journal_created", "account", "created_at"),
+    Index("ix_trade_journal_exit", "account", "exit_time"),
 )
 
 order = _table(
@@ -167,6 +169,7 @@ order = _table(
     _time("cancel_requested_at", null=True),
     _time("missing_at", null=True),
     _time("ended_at", null=True),
+    _time("replace_requested_at", null=True),
     UniqueConstraint("client_order_id", name="uq_order_execution_client_order_id"),
     Index("ix_order_execution_status", "account", "order_status", "created_at"),
     Index("ix_order_execution_trade", "trade_id"),
@@ -186,6 +189,7 @@ fill = _table(
     _number("fee", null=True),
     _words("commission_asset", null=True),
     Column("is_maker", _FLAG),
+    Column("version", _WHOLE, nullable=False, server_default="1"),  # its fee comes later
     UniqueConstraint("account", "activity_id", name="uq_fill_activity"),
     Index("ix_fill_trade", "trade_id"),
     versioned=False,
@@ -232,6 +236,20 @@ Index(
     quantity_change.c.activity_id,
     func.coalesce(quantity_change.c.trade_id, 0),
     unique=True,
+)
+
+coverage = _table(
+    "protection_coverage",
+    _whole("trade_id"),
+    _words("symbol"),
+    _time("from_time"),
+    _time("to_time", null=True),
+    _number("owned_qty"),
+    _number("covered_qty"),
+    _whole("seconds_uncovered", null=True),
+    _time("cover_dies_at", null=True),
+    _words("cause", null=True),
+    Index("ix_protection_coverage_trade", "trade_id", "to_time"),
 )
 
 control = _table(

@@ -19,6 +19,12 @@ Local = Callable[[datetime], datetime]
 MOVED = {
     Change.OPENING: "held when this system first looked",
     Change.FOREIGN_FILL: "traded outside this system",
+    Change.SPLIT: "split",
+    Change.RENAME: "a new name",
+    Change.TRANSFER: "taken away or moved, not traded",
+    Change.LIQUIDATION: "liquidated by the broker",
+    Change.FEE_IN_KIND: "the fee, taken in the coin",
+    Change.DUST: "too little for an order",
     Change.UNEXPLAINED: "gone without an explanation",
 }
 CODED = re.compile(r"[A-Z][A-Z_]+: ")
@@ -82,7 +88,13 @@ def explain_page(story: Story, *, local: Local) -> ExplainPage:
     """Tell a trade's story in the order of time; what has no time on record comes first."""
     trade = story.trade
     told = sorted(
-        (*_events(story, local), *_fills(story, local), *_changes(story, local), *_runs(story, local)),
+        (
+            *_events(story, local),
+            *_fills(story, local),
+            *_changes(story, local),
+            *_coverage(story, local),
+            *_runs(story, local),
+        ),
         key=lambda each: (each.at, each.rank, each.number),
     )
     return ExplainPage(
@@ -160,6 +172,20 @@ def _began(story: Story, table: str, row_id: int) -> Event | None:
 
 def _of(event: Event | None) -> str:
     return f", event {event.id}" if event is not None else ""
+
+
+def _coverage(story: Story, local: Local) -> Iterator[_At]:
+    """Tell for how long and why shares had no stop; when they had one is told where it is booked."""
+    for row in story.coverage:
+        bare = row.owned_qty - row.covered_qty
+        if bare <= 0:
+            continue
+        lasted = "still" if row.seconds_uncovered is None else f"for {row.seconds_uncovered} s of trading"
+        what = f"{text(bare)} of {text(row.owned_qty)} {row.symbol} without a stop, {lasted}"
+        line = StoryLine(
+            at=local(row.from_time), what=what, why=row.cause, source=f"protection_coverage {row.id}", by=None
+        )
+        yield _At(at=row.from_time, rank=2, number=row.id, line=line)
 
 
 def _runs(story: Story, local: Local) -> Iterator[_At]:

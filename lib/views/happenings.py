@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from lib.domain.money import text
 from lib.domain.records import Order
 from lib.domain.states import BROKER_LIVE, CANCELLED, EXPIRED, FILLED, PENDING, REJECTED, REPLACED, UNSENT, Role
 from lib.domain.states import DecisionStatus as Asked
 from lib.domain.states import TradeStatus as Status
 from lib.domain.story import Event, Story
+from lib.domain.wanted import Wanted, read_wanted
 
 Said = Iterator[tuple[str, str | None]]
 
 PLANNED = (
     *("symbol", "action", "side", "trade_style", "planned_entry", "planned_sl", "planned_tp", "qty", "planned_qty"),
-    *("trail_percent", "target_decision_id", "close_price", "expires_at", "wanted"),
+    *("trail_percent", "target_decision_id", "close_price", "expires_at"),
 )
 """What a decision asks for, and what its trade keeps of it: an edit of these is part of the story."""
 
@@ -138,6 +140,25 @@ def _edits(step: Step, whose: str) -> Said:
         yield f"{whose} changed: {', '.join(edits)}", None
 
 
+def _wishes(step: Step, whose: str) -> Said:
+    """Say what a CANCEL, AMEND, CLOSE or split changed of what a trade wants; since when is the line's own time."""
+    if "wanted" not in step.after or not step.moved("wanted"):
+        return
+    try:
+        before, after = read_wanted(step.before.get("wanted")), read_wanted(step.after["wanted"])
+    except ValueError as unreadable:
+        yield f"{whose}: {unreadable}", None
+        return
+    changed = {each.name: getattr(after, each.name) for each in fields(Wanted) if each.name != "claimed"}
+    said = [
+        f"{name.replace('_', ' ')} {text(value) if isinstance(value, Decimal) else value}"
+        for name, value in changed.items()
+        if value is not None and value != getattr(before, name) and not isinstance(value, datetime)
+    ]
+    if said:
+        yield f"{whose} now wants: {', '.join(said)}", None
+
+
 def _journal(step: Step) -> Said:
     after, number = step.after, step.event.row_id
     if step.is_first:
@@ -148,6 +169,7 @@ def _journal(step: Step) -> Said:
         return
     if step.before:
         yield from _edits(step, f"trade {number}")
+        yield from _wishes(step, f"trade {number}")
     status, note, told = after["status"], after["note"], False
     bought = f"{after['actual_qty']} bought at {after['actual_entry']} on average"
     sold = f"{after['exit_qty']} sold at {after['exit_price']} on average"

@@ -6,7 +6,7 @@ Everything here is what the rows say. Cover is what the last pass of order_monit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from decimal import Decimal
 from lib.domain.money import ZERO, text
 from lib.domain.records import Control, Decision, Order, Position, QuantityChange, Rows, StageRun, Trade
 from lib.domain.states import ENDED, PENDING, ControlState, TradeStatus
+from lib.domain.wanted import Wanted, read_wanted
 from lib.views.advice import ADVICE
 
 Local = Callable[[datetime], datetime]
@@ -43,6 +44,7 @@ class Standing:
     waiting: tuple[Decision, ...] = ()
     stages: tuple[StageStanding, ...] = ()
     unexplained: tuple[QuantityChange, ...] = ()  # of the last days
+    untold: tuple[datetime, ...] = ()  # since when each alert that could not be delivered waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,7 @@ def _account(standing: Standing, local: Local) -> AccountStatus:
         broker=pinned.broker,
         environment=pinned.environment,
         account_number=pinned.account_number,
-        attention=tuple(_attention(standing, trades, controls, passes)),
+        attention=tuple(_attention(standing, trades, controls, passes, local)),
         controls=controls,
         trades=trades,
         cover_as_of=_cover_as_of(standing.stages, local),
@@ -208,19 +210,20 @@ def _trade(trade: Trade, rows: Rows, local: Local) -> OpenTrade:
     held = next((each for each in rows.positions if each.trade_id == trade.id), None)
     owned, covered = (held.qty, held.covered_qty) if held is not None else (ZERO, ZERO)
     mine = [order for order in rows.orders if order.trade_id == trade.id and _is_live(order)]
+    want = _wanted(trade)
     return OpenTrade(
         id=trade.id,
         symbol=trade.symbol,
         style=trade.trade_style,
         status=trade.status,
         owned=owned,
-        planned_qty=trade.planned_qty,
+        planned_qty=trade.planned_qty if want.total is None else want.total,
         covered=covered,
-        uncovered=max(owned - covered, ZERO),
-        entry=trade.planned_entry if trade.actual_entry is None else trade.actual_entry,
-        stop=trade.planned_sl,
+        uncovered=max(abs(owned) - covered, ZERO),
+        entry=trade.actual_entry or want.entry or trade.planned_entry,
+        stop=want.stop or trade.planned_sl,
         trail_percent=trade.trail_percent,
-        target=trade.planned_tp,
+        target=want.target or trade.planned_tp,
         price=held.current_price if held is not None else None,
         value=held.market_value if held is not None else None,
         pnl=held.unrealized_pnl if held is not None else None,
@@ -230,6 +233,14 @@ def _trade(trade: Trade, rows: Rows, local: Local) -> OpenTrade:
         orders=tuple(_live_order(order) for order in mine),
         note=trade.note,
     )
+
+
+def _wanted(trade: Trade) -> Wanted:
+    """Return what later decisions changed of a trade's plan; nothing where a hand made the column unreadable."""
+    try:
+        return read_wanted(trade.wanted)
+    except ValueError:
+        return Wanted()
 
 
 def _valued_at(held: Position | None, local: Local) -> datetime | None:
@@ -313,7 +324,11 @@ def _local(at: datetime | None, local: Local) -> datetime | None:
 
 
 def _attention(
-    standing: Standing, trades: Iterable[OpenTrade], controls: Iterable[ControlLine], passes: Iterable[StagePass]
+    standing: Standing,
+    trades: Iterable[OpenTrade],
+    controls: Iterable[ControlLine],
+    passes: Iterable[StagePass],
+    local: Local,
 ) -> Iterable[Attention]:
     """List what a person should look at, the dearest first."""
     said = [line for each in passes if each.outcome == "incomplete" for line in each.said]
@@ -331,6 +346,8 @@ def _attention(
         yield Attention(code=control.state, what=what, do=ADVICE.get(control.state, ADVICE["HALTED"]))
     for change in standing.unexplained:
         yield _unexplained(change)
+    if standing.untold:
+        yield _undelivered(standing.untold, local)
     for stage in standing.stages:
         yield from _of_stage(stage, passes)
 
@@ -346,6 +363,12 @@ def _unexplained(change: QuantityChange) -> Attention:
     owner = "outside any trade" if change.trade_id is None else f"of trade {change.trade_id}"
     what = f"{change.symbol}: {text(change.delta)} shares {owner} on {change.at:%Y-%m-%d}: {change.evidence or ''}"
     return Attention(code="UNEXPLAINED", what=what.removesuffix(": "), do=ADVICE["UNEXPLAINED"])
+
+
+def _undelivered(untold: Sequence[datetime], local: Local) -> Attention:
+    alerts = "1 alert is" if len(untold) == 1 else f"{len(untold)} alerts are"
+    what = f"{alerts} not delivered, since {local(min(untold)):%Y-%m-%d %H:%M} ET"
+    return Attention(code="UNDELIVERED", what=what, do=ADVICE["UNDELIVERED"])
 
 
 def _of_stage(standing: StageStanding, passes: Iterable[StagePass]) -> Iterable[Attention]:

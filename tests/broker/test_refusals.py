@@ -39,11 +39,20 @@ RECORDED = [
     ),
     (403, {"message": "insufficient buying power", "buying_power": "1", "cost_basis": "2"}, "BUYING_POWER"),
     (403, {"message": "insufficient day trading buying power"}, "BUYING_POWER"),
+    (403, {"message": "insufficient balance for USD (requested: 600, available: 10)"}, "BUYING_POWER"),
+    (403, {"message": "insufficient balance for AVAX (requested: 9.5, available: 9.47)"}, "SHARES_RESERVED"),
     (429, {"message": "too many requests.", "code": 42910000}, "RATE_LIMIT"),
+    (
+        422,
+        {"message": 'market order rejected due to trading halt on symbol: "X", please place a limit order instead'},
+        "SYMBOL_HALTED",
+    ),
+    (422, {"message": 'asset "X" is not tradable', "code": 42210000}, "NOT_TRADABLE"),
+    (422, {"message": "asset X is not active", "code": 42210000}, "NOT_TRADABLE"),
     (403, {"message": "account is not authorized to trade"}, "OTHER"),
     (422, {"message": "invalid limit_price 290.123. sub-penny increment does not fulfill"}, "OTHER"),
     (422, {"message": "oco orders require take_profit.limit_price", "code": 40010001}, "OTHER"),
-    (422, {"message": 'order is already in "filled" state', "code": 42210000}, "OTHER"),
+    (422, {"message": 'order is already in "filled" state', "code": 42210000}, "NO_SUCH_STATE"),
     (422, {"code": 42210000}, "OTHER"),
 ]
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def stall(connection):
     connection.recv(1)  # until the client hangs up
 
 
+def drip(said):
+    """Say this at once, then blanks one by one, each well within the time-out, for far longer than a test lasts."""
+
+    def behave(connection):
+        with suppress(OSError):  # the client hangs up
+            connection.sendall(said)
+            for _ in range(1000):
+                time.sleep(IMPATIENT_S[1] / 3)
+                connection.sendall(b" ")
+
+    return behave
+
+
 def reset(connection):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
@@ -63,6 +77,7 @@ def redirect(connection):
     connection.sendall(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /v2/orders\r\nContent-Length: 0\r\n\r\n")
 
 
+@pytest.mark.case("fail-A4", "fail-N12")
 @pytest.mark.parametrize("behave", [stall, reset, break_off, redirect])
 def test_a_write_is_sent_once_whatever_the_server_does(behave):
     with server(behave) as (url, seen):
@@ -78,6 +93,40 @@ def test_a_silent_server_is_waited_for_no_longer_than_the_time_out():
             broker(trading_url=url, http_timeout_s=IMPATIENT_S).account()
         assert 0.1 < time.monotonic() - started < SOON_S
     assert seen == ["GET /v2/account HTTP/1.1"]
+
+
+@pytest.mark.case("fail-I-2")
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"HTTP/1.1 200 OK\r\nX-Padding: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"],
+    ids=["status line", "headers", "body"],
+)
+def test_a_server_that_sends_a_byte_now_and_then_holds_nobody(said):
+    with server(drip(said)) as (url, seen):
+        started = time.monotonic()
+        outcome = broker(trading_url=url, http_timeout_s=IMPATIENT_S).submit(BODY)
+        assert 2 * IMPATIENT_S[1] - 0.05 < time.monotonic() - started < SOON_S
+    assert isinstance(outcome, Unknown)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"Date: Fri, 02 Oct 2026 13:46:07 GMT\r\n", datetime(2026, 10, 2, 13, 46, 7, tzinfo=UTC)),
+        (b"Date: the day before yesterday\r\n", None),
+        (b"Date: Fri, 02 Oct 2026 13:46:07\r\n", None),
+        (b"Date: Fri, 31 Dec 9999 23:00:00 -1400\r\n", None),
+        (b"", None),
+    ],
+)
+def test_the_account_tells_what_the_broker_s_clock_said(said, expected):
+    def tell(connection):
+        body = b'{"account_number": "PA1", "equity": "1", "cash": "1", "buying_power": "1"}'
+        connection.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (said, len(body), body))
+
+    with server(tell) as (url, _):
+        assert broker(trading_url=url).account().at == expected
 
 
 def test_a_read_is_sent_three_times_over_a_connection_that_breaks():

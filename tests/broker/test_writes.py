@@ -127,12 +127,15 @@ def test_a_cancel_taken_is_accepted_without_an_order(web):
 
 
 @pytest.mark.parametrize(
-    ("status", "body"),
-    [(422, {"code": 42210000, "message": 'order is already in "filled" state'}), (404, NOT_FOUND)],
+    ("status", "body", "refusal"),
+    [
+        (422, {"code": 42210000, "message": 'order is already in "filled" state'}, Refusal.NO_SUCH_STATE),
+        (404, NOT_FOUND, Refusal.OTHER),
+    ],
 )
-def test_a_cancel_that_comes_too_late_is_rejected(web, status, body):
+def test_a_cancel_that_comes_too_late_is_rejected(web, status, body, refusal):
     web.delete(ONE_ORDER, status=status, json=body)
     outcome = broker().cancel(ORDER_ID)
     assert isinstance(outcome, Rejected)
-    assert outcome.refusal is Refusal.OTHER
+    assert outcome.refusal is refusal
     assert body["message"] in outcome.message

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lib.paper_broker.transport import PaperAdapter
 from tests.conformance.paper import Paper, open_for
 from tests.conformance.running import new_session
 from tests.paper_broker.conftest import IN_PROCESS, server
+from tests.tools.sampling import leave_to_make_test
 
 __all__ = ["server"]  # one server for the whole session, as the paper broker's own tests have it
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    leave_to_make_test(items, Path(__file__).parent, but=("test_matching.py",))
 
 
 @pytest.fixture(scope="module", params=["in-process", pytest.param("http", marks=pytest.mark.slow)])

@@ -46,6 +46,7 @@ def test_a_new_row_has_version_1_and_each_update_adds_one(store):
     assert (row.version, row.note) == (3, "b")
 
 
+@pytest.mark.case("fail-G2")
 def test_an_update_of_a_version_that_is_gone_is_stale_and_changes_nothing(store):
     trade = write(store, insert_trade(1))["trade"]
     write(store, Update(table="trade_journal", id=trade, version=1, values={"note": "first"}))

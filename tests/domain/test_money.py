@@ -13,6 +13,7 @@ from lib.domain.money import (
     average_price,
     is_on_tick,
     notional,
+    storable,
     text,
     tick_down,
     tick_size,
@@ -144,3 +145,16 @@ def test_no_shares_have_no_average():
 @pytest.mark.parametrize(("qty", "whole"), [("6.99", "6"), ("7", "7"), ("0.5", "0"), ("-0.5", "-1")])
 def test_quantities_are_rounded_down_to_whole_shares(qty, whole):
     assert whole_down(D(qty)) == D(whole)
+
+
+@pytest.mark.parametrize(
+    ("amount", "kept"),
+    [
+        ("29848.1492630858241", "29848.1492630858241"),  # 18 digits
+        ("29848.149263085824192461", "29848.149263086"),
+        ("-0.0000123456785", "-0.0000123456785"),
+        ("1234567.1234567894500000001", "1234567.123456789"),
+    ],
+)
+def test_an_amount_is_rounded_only_where_no_store_could_keep_it(amount, kept):
+    assert storable(Decimal(amount)) == D(kept)

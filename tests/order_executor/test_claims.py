@@ -5,7 +5,7 @@ import pytest
 from lib.domain.actions import Insert, Ref, Submit, Update
 from lib.domain.bodies import thaw
 from lib.domain.money import D
-from lib.planning.entries import candidates, is_unfinished, plan_order_executor
+from lib.planning.deciding.entries import candidates, is_unfinished, plan_order_executor
 from tests.builders import (
     CLOSE,
     MINUTE,
@@ -85,6 +85,7 @@ def test_the_journal_keeps_a_frozen_copy_of_the_numbers():
     ]
 
 
+@pytest.mark.case("fail-J2")
 def test_without_a_quantity_the_order_is_sized():
     assert plan(decision(qty=None)).actions[0].body["qty"] == "133"
 
@@ -219,6 +220,7 @@ BAD = {
 }
 
 
+@pytest.mark.case("fail-J1")
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_one_bad_row_never_stops_the_good_ones(bad):
     first, last = decision(id=11, symbol="MSFT"), decision(id=13)
@@ -245,7 +247,7 @@ def test_an_entry_of_unknown_outcome_has_spent_its_buying_power():
 
 
 def test_two_decisions_of_a_run_cannot_own_the_same_symbol():
-    planned = plan(decision(id=13), decision(id=12))
+    planned = plan(decision(id=13, qty="9"), decision(id=12))
     assert sent(planned) == ["ns-d12-entry-1"]
     assert answers(planned)[13]["execution_note"] == "SYMBOL_BUSY: AAPL belongs to decision 12"
 
@@ -271,6 +273,7 @@ def test_a_symbol_that_the_user_holds_is_left_alone():
     assert answers(plan(decision(), shown=shown))[12]["execution_note"].startswith("SYMBOL_BUSY")
 
 
+@pytest.mark.case("fail-J10")
 def test_the_limit_of_orders_counts_all_rounds_of_a_run():
     already = tuple(order(id=n, trade_id=n, created_at=NOW, order_status="filled") for n in range(1, 21))
     crowded = rows(decisions=(decision(),), orders=already)
@@ -297,10 +300,12 @@ def test_nothing_approved_is_an_empty_plan():
         ({"decisions": (decision(execution_status="WAITING"),)}, True),
         ({"decisions": (decision(execution_status="WAITING", approve=False),)}, False),
         ({"trades": (trade(),), "orders": (pending(),)}, True),
-        ({"trades": (trade(),), "orders": (order(),)}, False),
+        ({"trades": (trade(),), "orders": (order(),)}, True),
+        ({"trades": (trade(status="CANCELLED"),), "orders": (order(order_status="cancelled"),)}, False),
+        ({"decisions": (decision(action="CLOSE", executed=True, execution_status="ORDERED"),)}, True),
     ],
 )
-def test_waiting_decisions_and_unknown_entries_bring_the_executor_back(kept, unfinished):
+def test_whatever_waits_and_open_trades_that_may_be_closed_bring_the_executor_back(kept, unfinished):
     assert is_unfinished(rows(**kept)) is unfinished
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from lib.domain.actions import Submit
 from lib.domain.bodies import thaw
-from lib.planning.entries import plan_order_executor
+from lib.planning.deciding.entries import plan_order_executor
 from tests.builders import (
     CLOSE,
     ENTRY_ID,
@@ -37,6 +37,7 @@ def resends(planned):
     return [action for action in planned.actions if isinstance(action, Submit)]
 
 
+@pytest.mark.case("fail-D5")
 @pytest.mark.parametrize(
     ("missing_for", "found", "resent"),
     [

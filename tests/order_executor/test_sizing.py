@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from lib.domain.limits import Limits
 from lib.domain.money import D
-from lib.planning.checks import refuse_numbers
-from lib.planning.sizing import risk_per_share, size
+from lib.planning.deciding.number_checks import refuse_numbers
+from lib.planning.deciding.sizing import risk_per_share, size
 from tests.builders import account, new_trade
 
 LIMITS = Limits()
@@ -34,6 +34,23 @@ def sized(equity="100000", buying_power="100000", **changes):
 )
 def test_the_least_limit_counts_and_is_rounded_down(changes, shares):
     assert sized(**changes) == D(shares)
+
+
+@pytest.mark.parametrize(
+    ("price", "shares"),
+    [("150", "10"), ("154.5", "9"), ("150.01", "9")],
+)
+def test_a_dearer_price_than_the_entry_is_what_a_share_costs(price, shares):
+    short = new_trade(side="short", stop=D("155"), target=D("140"), qty=None)
+    assert size(short, account(), D("1500"), LIMITS, price=D(price)) == D(shares)
+
+
+@pytest.mark.parametrize(
+    ("step", "qty"), [("0.000000001", "0.333333333"), ("0.0001", "0.3333"), ("0.1", "0.3"), ("1", "0")]
+)
+def test_a_coin_is_sized_in_its_own_steps(step, qty):
+    coin = new_trade(symbol="BTC/USD", entry=D("60000"), stop=D("58000"), target=None, style="DAY", qty=None)
+    assert size(coin, account(), D("100000"), LIMITS, step=D(step)) == D(qty)  # a fifth of the account is 20 000
 
 
 @pytest.mark.parametrize(("trail", "risk"), [(None, "5"), (D("2"), "5"), (D("3.3"), "5"), (D("4"), "6")])

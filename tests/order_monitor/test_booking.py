@@ -3,7 +3,7 @@
 import pytest
 
 from lib.domain.money import D
-from lib.planning.booking import book
+from lib.planning.booking.booking import book
 from tests.builders import (
     CLOSE,
     MINUTE,
@@ -40,13 +40,13 @@ def ordered(entry=None, **shown):
     return book(rows(trades=(trade(),), orders=(entry or order(),)), snapshot(**shown), NOW)
 
 
-def owning(*exits, journal=None, changes=(), **shown):
-    owned, entry, first = bought()
+def owning(*exits, journal=None, first=None, changes=(), **shown):
+    owned, entry, whole = bought()
     covered = sum((e.qty for e in exits if e.kind == "stop"), D("0"))
     kept = rows(
         trades=(journal or owned,),
         orders=(entry, *exits),
-        fills=(first,),
+        fills=(first or whole,),
         changes=changes,
         positions=(position(covered_qty=covered),),
     )
@@ -78,6 +78,7 @@ def test_all_that_one_trade_changes_is_one_transaction():
         "Insert fill",
         "Update trade_journal",
         "Insert position_tracking",
+        "Insert protection_coverage",
     ]
 
 
@@ -98,6 +99,7 @@ def test_parts_over_several_passes_average_exactly():
     assert values_of(booked.writes, "position_tracking")["cost_basis"] == D("1498")
 
 
+@pytest.mark.case("fail-D9")
 def test_a_fill_is_booked_once_however_often_it_is_shown():
     twice = ordered(by_id={"B1": broker_order(**FILLED)}, fills=(activity(), activity()))
     assert tables_of(twice.writes).count("Insert fill") == 1
@@ -172,6 +174,7 @@ def test_an_entry_never_seen_ends_unsent_after_the_window_only(missing_at, now, 
     assert values_of(booked.writes, "trade_journal").get("status") == ("CANCELLED" if ends else None)
 
 
+@pytest.mark.case("fail-A12")
 def test_an_order_found_by_our_id_is_adopted_with_its_stop_leg():
     parent, leg = oco(
         order_status="pending", alpaca_order_id=None, leg={"order_status": "pending", "alpaca_order_id": None}
@@ -206,6 +209,7 @@ def test_a_halt_that_stands_is_not_written_again():
     assert book(kept, snapshot(by_client_id=foreign), NOW).writes == ()
 
 
+@pytest.mark.case("fail-D4")
 @pytest.mark.parametrize(
     ("known", "seen", "codes_seen"),
     [
@@ -221,6 +225,7 @@ def test_an_impossible_step_is_told_an_old_word_ignored_and_neither_written(know
     assert (codes(booked.problems), booked.writes) == (codes_seen, ())
 
 
+@pytest.mark.case("fail-D10")
 def test_an_unknown_status_is_kept_as_written_told_and_counts_as_live():
     booked = ordered(live=(broker_order(status="frobnicated"),))
     assert codes(booked.problems) == ["UNKNOWN_STATUS"]
@@ -228,12 +233,14 @@ def test_an_unknown_status_is_kept_as_written_told_and_counts_as_live():
     assert values_of(booked.writes, "trade_journal") == {}
 
 
+@pytest.mark.case("fail-D4")
 def test_a_read_with_fewer_shares_filled_than_known_is_old():
     kept = order(order_status="partially_filled", filled_qty=D("4"))
     assert "order_execution" not in values_of(ordered(kept, live=(broker_order(),)).writes, "order_execution")
     assert tables_of(ordered(kept, live=(broker_order(),)).writes).count("Update order_execution") == 0
 
 
+@pytest.mark.case("fail-D5")
 def test_an_order_that_the_broker_no_longer_knows_is_told_and_stays_live():
     booked = ordered()
     assert (codes(booked.problems), booked.writes) == (["ORDER_LOST"], ())
@@ -266,6 +273,7 @@ def test_the_target_takes_its_profit():
     assert (journal["exit_reason"], journal["actual_pnl"]) == ("PROFIT_TAKEN", D("100.50"))
 
 
+@pytest.mark.case("fail-F4")
 def test_pnl_is_exact_over_parts_at_many_prices():
     fills = (sold("3", "144.91", id="F2"), sold("3", "144.87", id="F3"), sold("4", "144.333", id="F4"))
     booked = owning(exit_order(), by_id={"B2": broker_exit(**STOPPED)}, fills=fills)
@@ -280,6 +288,7 @@ def test_a_market_exit_is_a_flattening():
     assert values_of(booked.writes, "trade_journal")["exit_reason"] == "FLATTENED"
 
 
+@pytest.mark.case("fail-D9")
 @pytest.mark.parametrize(
     ("fills", "status"),
     [((), None), ((sold("9"),), None), ((sold("9"), sold("1", id="F3")), "CLOSED")],
@@ -314,8 +323,8 @@ def test_the_reason_of_a_mixed_exit_is_that_of_the_last_shares():
 
 
 def test_fees_already_booked_are_taken_off_the_net():
-    owned, *_ = bought(fees=D("0.02"))
-    booked = owning(exit_order(), journal=owned, by_id={"B2": broker_exit(**STOPPED)}, fills=(sold(),))
+    bearing = fill(fee=D("0.02"), commission_asset="USD")
+    booked = owning(exit_order(), first=bearing, by_id={"B2": broker_exit(**STOPPED)}, fills=(sold(),))
     journal = values_of(booked.writes, "trade_journal")
     assert (journal["actual_pnl"], journal["net_pnl"]) == (D("-51"), D("-51.02"))
 

@@ -3,8 +3,8 @@
 import pytest
 
 from lib.domain.money import D
-from lib.planning.booking import book
-from lib.planning.chains import edit_noted
+from lib.planning.booking.booking import book
+from lib.planning.booking.chains import edit_noted
 from tests import builders
 from tests.builders import (
     MINUTE,

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lib.domain.money import D
-from lib.planning.booking import book as book_what_is_shown
-from lib.planning.costs import cost_values
+from lib.domain.wanted import Wanted, write_wanted
+from lib.planning.booking.booking import book as book_what_is_shown
+from lib.planning.booking.costs import cost_values
 from tests.builders import (
     MINUTE,
     NOW,
@@ -86,6 +87,20 @@ def test_exits_of_both_kinds_are_each_measured_against_their_own_level():
 def test_a_sale_at_market_is_measured_against_the_stop_that_was_through():
     flat = exit_order(order_type="EXIT", kind="market", stop_price=None)
     assert figures(costs(flat, fills=(BOUGHT, sale(price="144.20"))))[2:5] == ("145", "8.00", "55.17")
+
+
+def test_a_sale_at_market_is_measured_against_the_stop_as_it_was_amended():
+    flat = exit_order(order_type="EXIT", kind="market", stop_price=None)
+    moved = write_wanted(Wanted(stop=D("147")))
+    assert figures(costs(flat, fills=(BOUGHT, sale(price="146.20")), wanted=moved))[2:4] == ("147", "8.00")
+
+
+@pytest.mark.parametrize(("limit", "measured"), [(None, (None, None)), (D("152"), ("152", "-1.00"))])
+def test_a_close_at_market_is_not_measured_and_one_at_a_watched_limit_is_by_that(limit, measured):
+    """No row holds the quote that a market order of a CLOSE was sent into. Sold at 152.10: 10 x -0.10."""
+    flat = exit_order(order_type="EXIT", kind="market", stop_price=None)
+    asked = write_wanted(Wanted(close_by=13, close_price=limit))
+    assert figures(costs(flat, fills=(BOUGHT, sale(price="152.10")), wanted=asked))[2:4] == measured
 
 
 def test_a_trailing_stop_is_measured_against_where_it_had_come_to():

@@ -6,8 +6,8 @@ import pytest
 
 from lib.domain.actions import Cancel, Update
 from lib.domain.money import D
-from lib.planning.halts import cancel_halted_entries, in_force, strictness
 from lib.planning.monitors import plan_order_monitor
+from lib.planning.protecting.halts import cancel_halted_entries, in_force, strictness
 from tests.builders import (
     CLOSE,
     MINUTE,
@@ -155,14 +155,14 @@ def partly(style="SWING"):
 
 def test_the_part_that_filled_is_covered_in_the_round_that_cancels_the_rest():
     actions = plan_order_monitor(*partly(), context()).actions
-    assert kinds(actions) == ["Submit", "Cancel"]
-    assert (actions[0].body["qty"], actions[0].body["order_class"]) == ("4", "oco")
+    assert kinds(actions) == ["Write", "Submit", "Cancel"]
+    assert (actions[1].body["qty"], actions[1].body["order_class"]) == ("4", "oco")
 
 
 def test_a_plain_stop_waits_for_the_one_cancel_that_both_rules_want():
     actions = plan_order_monitor(*partly(style="TREND"), context()).actions
-    assert kinds(actions) == ["Cancel"]
-    assert actions[0].why == "all is HALTED: the news"
+    assert kinds(actions) == ["Write", "Cancel"]
+    assert actions[1].why == "all is HALTED: the news"
 
 
 def test_an_entry_of_unknown_outcome_is_adopted_first_and_cancelled_in_the_next_round():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import requests
@@ -20,8 +21,27 @@ from lib.paper_broker.server import serving
 from lib.paper_broker.transport import PaperAdapter
 from tests.paper_broker.alpaca_pages import HEADER, KEY, SECRET
 from tests.paper_broker.rig import WEDNESDAY_OPEN, Rig
+from tests.tools.sampling import leave_to_make_test
 
 IN_PROCESS = "http://paper.invalid"
+QUICK = (
+    "test_orders.py",
+    "test_fills.py",
+    "test_oco.py",
+    "test_brackets.py",
+    "test_replace.py",
+    "test_reservations.py",
+    "test_wash_trades.py",
+    "test_time_in_force.py",
+    "test_corporate_actions.py",
+    "test_faults.py",
+)
+"""What the stages lean on most."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    leave_to_make_test(items, Path(__file__).parent, but=QUICK)
 
 
 class _Switch:

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 
 from lib.domain.money import D
-from lib.planning.valuation import plan_values, price_of
+from lib.planning.booking.valuation import plan_values, price_of
 from tests.builders import NOW, SECOND, context, position, quote, rows, snapshot, values_of
 
 AGE = timedelta(minutes=15)
 
 
+@pytest.mark.case("fail-D8")
 @pytest.mark.parametrize(
     ("shown", "price", "stale"),
     [
@@ -70,3 +71,11 @@ def test_a_position_is_valued_once_a_pass_however_often_the_quote_moves():
     in_this_pass = position(last_updated=NOW + SECOND, quote_time=NOW)
     assert valued(in_this_pass, AAPL=quote("151", "151")) == ()
     assert len(valued(position(last_updated=NOW, quote_time=NOW), AAPL=quote("151", "151"))) == 1
+
+
+def test_what_a_coin_is_worth_is_cut_to_what_a_store_keeps():
+    held = position(symbol="BTC/USD", qty=D("0.498333333"), avg_entry_price=D("59896.123456789"))
+    (write,) = valued(held, **{"BTC/USD": quote("59900.123456789", "59900.123456789", symbol="BTC/USD")})
+    values = values_of((write,), "position_tracking")
+    # 59900.123456789 and 4 for each coin
+    assert (values["market_value"], values["unrealized_pnl"]) == (D("29850.228169333"), D("1.993333332"))

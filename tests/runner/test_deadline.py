@@ -4,9 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
+import pytest
+
 from lib.apply import apply
-from lib.domain.actions import LookAgain
-from lib.domain.facts import Unknown
+from lib.domain.actions import LookAgain, Ref, Submit
+from lib.domain.bodies import stop_body
+from lib.domain.facts import BrokerPosition, Unknown
 from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
 from lib.simulation.lifecycles import SWING_AAPL, at, steps
@@ -56,3 +59,23 @@ def test_a_slow_broker_keeps_a_pass_no_longer_than_its_deadline_and_one_call(tmp
         assert slow.sent == ["AAPL", "IBM"]
         assert (ran.exit_code, ran.result.outcome) == (1, "incomplete")
         assert made.clock.now() - ran.at < timedelta(seconds=110)
+
+
+@pytest.mark.parametrize(("free", "outcome"), [("10", "unknown"), ("9", "dropped"), ("-10", "dropped")])
+def test_an_exit_of_an_old_plan_goes_out_while_its_shares_are_still_there_on_its_side(free, outcome):
+    now = at(16, 15, 0)
+    position = BrokerPosition(symbol="AAPL", qty=Decimal(free), qty_available=Decimal(free))
+    sell = SimpleNamespace(position=lambda _: position, submit=lambda _: Unknown(message="time-out"))
+    store = SimpleNamespace(write=lambda *_, **__: {"order": 1})
+    tools = SimpleNamespace(clock=SimpleNamespace(now=lambda: now), broker=sell, store=store, controls=lambda _: ())
+    stop = Submit(
+        intent=(),
+        body=stop_body("ns-t7-exit-1", "AAPL", Decimal(10), Decimal(145)),
+        why="no stop",
+        symbol="AAPL",
+        increases_exposure=False,
+        order_refs=(Ref("order"),),
+    )
+    planned_at = now - timedelta(seconds=6)
+    (applied,) = apply([stop], tools, account="main", run_id="r", planned_at=planned_at, deadline=now)
+    assert applied.outcome == outcome

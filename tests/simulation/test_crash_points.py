@@ -61,6 +61,7 @@ def end_state(made):
     }
 
 
+@pytest.mark.case("fail-G1", "fail-H5")
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.slow
 def test_every_single_fault_of_a_partial_fill_leads_to_the_same_end(kind, tmp_path, record_property):

@@ -58,6 +58,7 @@ def aapl(*pairs):
     ],
     ids=lambda each: getattr(each, "name", None),
 )
+@pytest.mark.sample
 def test_a_trade_ends_as_the_market_has_it(make_world, lifecycle, status, reason, pnl):
     made = play(make_world, lifecycle)
     trade = trade_of(made)
@@ -66,6 +67,7 @@ def test_a_trade_ends_as_the_market_has_it(make_world, lifecycle, status, reason
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-D3")
 def test_a_part_that_filled_is_covered_while_the_rest_may_still_fill(make_world):
     made = make_world(at(16, 14, 43), PARTIAL_FILLS_THEN_TARGET.feed, options=PARTIAL_FILLS_THEN_TARGET.options)
     made.decide(**SWING_AAPL)
@@ -89,6 +91,7 @@ def test_a_trailing_stop_follows_the_price_up_and_sells_below_its_high(make_worl
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-A9")
 def test_a_price_through_the_stop_before_it_could_rest_is_sold_at_market(make_world):
     made = make_world(at(16, 14, 43), aapl((at(16, 15, 3), "144")), options=WHOLE)
     made.decide(**SWING_AAPL)
@@ -113,6 +116,7 @@ def test_a_price_through_the_target_before_it_could_rest_is_sold_at_the_target_o
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-D7")
 def test_cover_waits_for_the_position_to_be_booked_and_is_placed_in_the_same_pass(make_world):
     just_before_the_pass = at(16, 15, 4).replace(second=59)
     feed = ScriptedFeed({"AAPL": steps((at(16, 14, 40), "151"), (just_before_the_pass, "149.50"))})
@@ -124,6 +128,7 @@ def test_cover_waits_for_the_position_to_be_booked_and_is_placed_in_the_same_pas
     assert pass_of_the_fill.exit_code == 0
 
 
+@pytest.mark.case("fail-K6", "fail-E10")
 def test_a_position_sold_in_the_app_is_closed_at_the_price_of_that_sale(make_world):
     made = make_world(at(16, 14, 43), aapl((at(16, 15, 31), "152")), options=WHOLE)
     made.decide(**SWING_AAPL)
@@ -156,6 +161,8 @@ def test_shares_sold_in_part_in_the_app_leave_the_rest_covered(make_world):
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-E8")
+@pytest.mark.sample
 def test_a_stop_cancelled_in_the_app_is_placed_again_by_the_next_pass(make_world):
     made = make_world(at(16, 14, 43), aapl(), options=WHOLE)
     made.decide(**SWING_AAPL)
@@ -174,6 +181,7 @@ def test_a_stop_cancelled_in_the_app_is_placed_again_by_the_next_pass(make_world
     ],
 )
 @pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.sample
 def test_an_order_whose_answer_was_lost_is_adopted_not_repeated(make_world, kind, nth):
     faults = Faults([Fault(route="POST /v2/orders", n=nth, kind=kind)])
     made = make_world(
@@ -186,6 +194,7 @@ def test_an_order_whose_answer_was_lost_is_adopted_not_repeated(make_world, kind
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-E6", "fail-A3")
 @pytest.mark.parametrize("kind", [FaultKind.TIMEOUT_BEFORE, *slow(FaultKind.HTTP_500, FaultKind.RESET_BEFORE)])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_an_order_that_never_arrived_is_sent_again_under_the_same_id(make_world, kind, nth):
@@ -202,6 +211,7 @@ def test_an_order_that_never_arrived_is_sent_again_under_the_same_id(make_world,
 
 
 @pytest.mark.slow
+@pytest.mark.sample
 def test_an_entry_that_never_arrives_before_the_window_closes_is_given_up_in_words(make_world):
     faults = Faults([Fault(route="POST /v2/orders", n=n, kind=FaultKind.HTTP_500) for n in range(1, 200)])
     made = make_world(at(16, 14, 43), aapl(), options=Options(partial_fill_rate=Decimal(0), faults=faults))
@@ -214,6 +224,7 @@ def test_an_entry_that_never_arrives_before_the_window_closes_is_given_up_in_wor
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-A14")
 def test_a_halt_file_stops_entries_and_nothing_else(make_world, tmp_path):
     made = make_world(at(16, 14, 43), aapl(), options=WHOLE)
     made.decide(**SWING_AAPL)

@@ -83,6 +83,7 @@ def day_of(name, day):
         (["--demo", "--prices", "docs"], "no CSV files"),
     ],
 )
+@pytest.mark.sample
 def test_what_cannot_be_replayed_is_one_line_and_exit_code_2(tmp_path, capsys, words, said):
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     lines = capsys.readouterr().err.splitlines()

@@ -75,6 +75,7 @@ def test_an_oco_that_sold_a_part_before_its_lost_answer_was_found_is_ours(make_w
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-G3")
 @pytest.mark.slow
 def test_what_the_user_trades_beside_an_order_of_unknown_outcome_is_not_forgotten(make_world):
     made = make_world(at(16, 14, 43), aapl(), options=options(faults=NoEntryArrives()))
@@ -101,6 +102,7 @@ def test_the_first_look_takes_no_sale_of_ours_that_is_not_booked_yet_for_the_use
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-D7")
 def test_a_position_not_booked_yet_at_two_looks_is_not_written_off(make_world):
     feed = aapl((at(16, 15, 19).replace(second=50), "149.40"))
     plan = {"sim-d1-entry-1": (Decimal(4),)}
@@ -116,6 +118,7 @@ def test_a_position_not_booked_yet_at_two_looks_is_not_written_off(make_world):
     assert_position_is_covered(made)
 
 
+@pytest.mark.sample
 def test_the_first_copy_of_an_order_arriving_after_the_second_was_refused_becomes_a_position(make_world):
     faults = options((1, FaultKind.TIMEOUT_BEFORE), (2, FaultKind.RATE_LIMIT))
     made = make_world(at(16, 14, 43), aapl(), options=faults)
@@ -190,6 +193,8 @@ class HidesFills:
         return {} if self.late else self._broker.positions()
 
 
+@pytest.mark.case("fail-D9")
+@pytest.mark.sample
 def test_a_fill_that_shows_only_after_its_order_s_end_is_booked_and_covered(make_world):
     kept = {}
 

@@ -20,6 +20,7 @@ END = datetime(2024, 1, 17, 14, 50, tzinfo=UTC)
 
 
 @pytest.mark.slow
+@pytest.mark.sample
 def test_the_worked_example_is_booked_to_the_cent(make_world):
     made = make_world(BEGIN, PATHS)
     made.decide(symbol="AAPL", planned_entry="150.00", planned_sl="145.00", planned_tp="160.00", qty="10")
@@ -51,6 +52,7 @@ def test_the_worked_example_is_booked_to_the_cent(make_world):
     assert at_rest(made) == ()
 
 
+@pytest.mark.case("fail-E4", "fail-A12")
 @pytest.mark.slow
 def test_between_entry_and_exit_every_share_is_under_a_live_oco(make_world):
     made = make_world(BEGIN, PATHS)

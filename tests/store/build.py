@@ -6,6 +6,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from lib.domain.actions import Insert, Ref
 from lib.domain.records import StageRun
 from lib.store import queries
@@ -161,5 +163,5 @@ class SqliteMemory:
             connection.exec_driver_sql(sql, tuple(parameters))
 
 
-DATABASES = (SqliteFile, SqliteMemory)
+DATABASES = (pytest.param(SqliteFile, marks=pytest.mark.slow), SqliteMemory)
 """Every kind of store that passes `tests/contracts/test_store*.py`."""

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
+from lib import due
 from lib.errors import ConfigError
 from lib.store import queries, tables
 from lib.store.__main__ import main
@@ -106,14 +107,15 @@ def test_init_a_second_time_changes_nothing(url, tmp_path, opened):
     assert len(queries.events(store, "main")) == 2
 
 
+@pytest.mark.parametrize("older", ["0001", "0002"])
 def test_a_database_of_an_older_version_is_refused_until_init_brings_it_up_with_all_its_rows(
-    url, settings, tmp_path, opened, capsys
+    older, url, settings, tmp_path, opened, capsys
 ):
     store = opened(url, tmp_path, create=True)
     with store.writing() as connection:
         for name in (*tables.metadata.tables, "alembic_version"):
             connection.exec_driver_sql(f"DROP TABLE {name}")
-    migrate(store, "0001")
+    migrate(store, older)
     with store.writing() as connection:
         connection.exec_driver_sql("INSERT INTO account (account, version, namespace) VALUES ('main', 1, 'k3f9aa')")
         connection.exec_driver_sql(
@@ -123,18 +125,19 @@ def test_a_database_of_an_older_version_is_refused_until_init_brings_it_up_with_
             "'150', '145', '10', '2026-11-20T14:46:00.000000Z', '149.81', 'good')"
         )
         old = dict(connection.exec_driver_sql("SELECT * FROM trade_journal").mappings().one())
-    with pytest.raises(ConfigError, match="needs 0002"):
+    with pytest.raises(ConfigError, match="needs 0003"):
         store.check_schema()
 
     assert main(["init"]) == 0
-    assert capsys.readouterr().out.startswith(f"updated {url.removeprefix('sqlite:///')}: schema 0002, account main")
+    assert capsys.readouterr().out.startswith(f"updated {url.removeprefix('sqlite:///')}: schema 0003, account main")
 
     upgraded = opened(url, tmp_path)
     upgraded.check_schema()
+    assert schema_of(upgraded).keys() == schema_of(opened("sqlite://", tmp_path, create=True)).keys()
     with upgraded.reading() as connection:
         new = dict(connection.exec_driver_sql("SELECT * FROM trade_journal").mappings().one())
     assert old.items() <= new.items()
-    assert {new[name] for name in new.keys() - old.keys()} == {None}
+    assert {new[name] for name in new.keys() - old.keys()} <= {None}
     (trade,) = queries.journal(upgraded, "main")
     assert (trade.actual_entry, trade.slippage, trade.protected_at) == (Decimal("149.81"), None, None)
     assert main(["init"]) == 0
@@ -147,6 +150,21 @@ def test_a_second_account_has_a_namespace_of_its_own(url, tmp_path):
     assert second.done == "updated"
     assert second.namespace != first.namespace
     assert initialise(url, tmp_path, now=NOW).namespace == first.namespace
+
+
+@pytest.mark.parametrize(("first", "twin"), [("swing", "Swing"), ("long-term", "long_term")])
+def test_a_name_that_variables_cannot_tell_from_another_is_refused(url, tmp_path, first, twin):
+    initialise(url, tmp_path, first, now=NOW)
+    with pytest.raises(ConfigError, match=rf"there is '{first}', and ALPACA_API_KEY__{twin.upper()} could be the key"):
+        initialise(url, tmp_path, twin, now=NOW)
+
+
+def test_a_new_account_is_due_where_the_gate_knows_the_others(url, tmp_path):
+    initialise(url, tmp_path, now=NOW)
+    assert due.read(tmp_path) is None
+    due.expect(tmp_path, ("main",))
+    initialise(url, tmp_path, "second", now=NOW)
+    assert set(due.read(tmp_path)["accounts"]) == {"main", "second"}
 
 
 def test_init_refuses_a_name_that_cannot_name_an_account(url, tmp_path):
@@ -210,17 +228,17 @@ def test_the_command_says_in_one_line_what_there_is(url, settings, capsys):
     assert main(["init"]) == 0
     line = capsys.readouterr().out
     path = url.removeprefix("sqlite:///")
-    created = re.fullmatch(rf"created {path}: schema 0002, account main, namespace ([a-z0-9]{{6}})\n", line)
+    created = re.fullmatch(rf"created {path}: schema 0003, account main, namespace ([a-z0-9]{{6}})\n", line)
     assert main(["init"]) == 0
     again = capsys.readouterr().out
-    assert again == f"already at {path}: schema 0002, account main, namespace {created[1]}\n"
+    assert again == f"already at {path}: schema 0003, account main, namespace {created[1]}\n"
 
 
 def test_the_command_takes_another_database_and_another_account(settings, tmp_path, capsys):
     other = f"sqlite:///{tmp_path}/other.db"
     assert main(["init", "--database", other, "--account", "second", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
-    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0002")
+    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0003")
     assert made["database"] == f"{tmp_path}/other.db"
 
 

@@ -84,6 +84,7 @@ def test_a_reader_sees_one_state_while_another_program_writes(store, folder):
     assert store.rows("main").orders == ()
 
 
+@pytest.mark.case("fail-H2")
 def test_a_database_that_another_program_keeps_locked_is_unavailable(store, folder):
     with store.reading() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 50")
@@ -96,6 +97,7 @@ def test_a_database_that_another_program_keeps_locked_is_unavailable(store, fold
     write(store, insert_account("second"))
 
 
+@pytest.mark.case("fail-H3")
 def test_a_full_disk_is_unavailable_and_leaves_nothing_half_done(store):
     with store.reading() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -121,6 +123,7 @@ tell("done")
 """
 
 
+@pytest.mark.case("fail-H1")
 @pytest.mark.slow
 def test_two_programs_that_write_at_once_lose_nothing(store, child):
     writers = [child(WRITER, "a"), child(WRITER, "b")]
@@ -131,6 +134,7 @@ def test_two_programs_that_write_at_once_lose_nothing(store, child):
     assert len(queries.events_of(store, "account", 1)) == 1 + 2 * 40
 
 
+@pytest.mark.case("fail-H4")
 def test_a_writer_killed_before_its_commit_leaves_nothing(store, child):
     writer = child(
         """
@@ -195,6 +199,7 @@ def test_a_lock_that_cannot_be_made_is_one_clear_line(folder, store):
         pass
 
 
+@pytest.mark.case("fail-G2")
 def test_a_change_planned_before_another_program_wrote_is_stale_not_lost(store, folder):
     trade = write_trade(store, 1, "new")
     other = open_store(f"sqlite:///{folder / 'trading.db'}", folder)

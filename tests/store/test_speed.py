@@ -1,13 +1,14 @@
 """A pass is as fast on the ten-thousandth trade as on the tenth."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import insert
 
+from lib.domain.alerts import AlertChange, AlertOp
 from lib.store import tables
 from lib.store.sqlite import open_store
 from tests.store.build import (
@@ -23,6 +24,7 @@ from tests.store.build import (
     write_trade,
 )
 
+ALERT = AlertChange(op=AlertOp.RAISED, columns={"key": "A", "after": 0})
 SMALL_TABLES = {"account", "control"}
 
 
@@ -37,11 +39,14 @@ def store(tmp_path):
 def test_no_read_of_a_pass_goes_through_a_whole_table(store):
     write_trade(store, 1, "new", "unsent")
     write(store, insert_decision(approve=True))
+    store.record_run(run_of("order_monitor"), (ALERT,))
     statements = []
     engine = store._database.reader
     sqlalchemy_event.listen(engine, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
     store.rows("main")
     store.known("main", broker_order_ids=["a"], activity_ids=["b"])
+    store.alerts("main")
+    store.trades_since("main", NOW)
     reads = [(sql, parameters) for sql, parameters in statements if sql.lstrip().startswith("SELECT")]
     assert len(reads) > 5
     with store.reading() as connection:
@@ -65,6 +70,7 @@ def steps_of_rows(store):
     driver.set_progress_handler(step, 10)
     store.rows("main")
     store.known("main", broker_order_ids=["b-2", "b-x"], activity_ids=["fill-2", "fill-x"])
+    store.alerts("main")
     driver.set_progress_handler(None, 0)
     return count
 
@@ -88,12 +94,16 @@ def test_a_pass_reads_no_more_when_the_journal_is_long(store):
         add_rows(connection, tables.fill, (insert_fill(n, n, f"fill-{n}").values for n in history))
         add_rows(connection, tables.quantity_change, (insert_change(trade_id=n).values for n in history))
         add_rows(connection, tables.stage_run, (insert_run(run_of("order_executor", n)) for n in history))
+    store.record_alerts("main", [ALERT for _ in history], run_id="r", at=NOW)
+    newest = store.alerts("main").events[-1].id
+    store.record_alerts("main", [replace(ALERT, columns={"after": newest})], run_id="r", at=NOW)
     long = steps_of_rows(store)
     with store.writing() as connection:
         for table in ("analysis_decision", "trade_journal", "order_execution", "fill", "quantity_change"):
             old = "order_status <> 'new' AND trade_id > 1" if table == "order_execution" else "id > 10"
             connection.exec_driver_sql(f"DELETE FROM {table} WHERE {old}")  # noqa: S608
         connection.exec_driver_sql("DELETE FROM stage_run WHERE id BETWEEN 10 AND 2990")
+        connection.exec_driver_sql(f"DELETE FROM event WHERE table_name = 'alert' AND id < {newest}")  # noqa: S608
     short = steps_of_rows(store)
     assert [trade.id for trade in store.rows("main").trades] == [live]
     assert long <= 1.2 * short

@@ -115,6 +115,7 @@ def test_a_path_with_strange_characters_is_taken_as_it_is(tmp_path):
     assert path.exists()
 
 
+@pytest.mark.case("fail-H6")
 @pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 0)])
 def test_commits_survive_a_power_cut_unless_told_otherwise(tmp_path, durable, synchronous):
     store = open_store(f"sqlite:///{tmp_path / 'trading.db'}", tmp_path, durable=durable, create=True)

@@ -308,6 +308,13 @@ def test_on_a_terminal_the_new_number_is_asked_for_once_more(control, number, mo
     assert "type PA2 again to go on: " in err
 
 
+def test_the_number_of_another_account_is_refused(control, number, second_account):
+    control("pin", "PA1")
+    code, out, err = control("pin", "PA1", "--account", "other", "--yes")
+    assert (code, out) == (2, "")
+    assert err == "error: the account main is pinned to PA1; each account needs one of its own\n"
+
+
 @pytest.mark.parametrize("typed", ["", "PA 1", "PA1;", "x" * 41])
 def test_what_is_no_account_number_is_refused(control, number, typed):
     code, _, err = control("pin", typed)

@@ -7,8 +7,8 @@ import pytest
 
 from lib.decide import main
 from lib.intake import preview
-from lib.planning import checks
-from lib.planning.decisions import digest
+from lib.planning.deciding import checks, number_checks
+from lib.planning.deciding.decisions import digest
 from lib.store import queries
 
 GOOD = ["--symbol", "AAPL", "--entry", "150", "--stop", "145", "--target", "160"]
@@ -67,7 +67,10 @@ def test_add_refuses_what_could_never_be_ordered_naming_every_wrong_column(decid
         (["--target", "150"], "LEVELS: the target 150 is not above the entry 150"),
         (["--entry", "150.001"], "TICK: planned_entry 150.001 is finer than 0.01"),
         (["--trail-percent", "2"], "STYLE: a SWING has a fixed stop and target"),
-        (["--qty", "1.5"], "QTY: 1.5 shares: whole shares are offered"),
+        (
+            ["--side", "short", "--stop", "155", "--target", "140", "--qty", "1.5"],
+            "QTY: 1.5 shares: only whole shares are",
+        ),
         (["--qty", "100001"], "QTY: 100001 shares are more than the limit of 100000"),
         (["--expires-at", "2020-01-02T20:00:00Z"], "EXPIRED: expires_at 2020-01-02 20:00 UTC has passed"),
         (["--expires-at", "2099-01-02T20:00:00"], "has no time zone"),
@@ -83,7 +86,7 @@ def test_each_check_refuses_in_its_own_words(decide, words, sentence, count):
 
 
 def test_all_failing_checks_are_named_not_only_the_first(decide):
-    _, _, err = decide("add", "--symbol", "AAPL", "--entry", "150", "--stop", "160", "--qty", "0.5")
+    _, _, err = decide("add", "--symbol", "AAPL", "--entry", "150", "--stop", "160", "--qty", "100001")
     assert [line.split(":")[1] for line in err.splitlines()] == [" LEVELS", " STYLE", " QTY"]
 
 
@@ -267,17 +270,17 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(decide, monkeypatch):
     assert "BROKER: 'nasdaq'" in err
 
 
-@pytest.mark.parametrize("verb", [[], ["add"], ["approve"], ["list"], ["import"]])
+@pytest.mark.parametrize("verb", [[], ["add"], ["cancel"], ["amend"], ["close"], ["approve"], ["list"], ["import"]])
 def test_help_explains_itself(capsys, verb):
     with pytest.raises(SystemExit) as ended:
         main([*verb, "--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
     assert max(len(line) for line in out.splitlines()) <= 120
-    if verb in ([], ["add"], ["import"]):
+    if verb not in (["approve"], ["list"]):
         assert "example" in out
 
 
 def test_the_preview_knows_every_check():
-    assert set(preview.NUMBER_CHECK_NAMES) == set(checks.NUMBER_CHECKS)
+    assert set(preview.NUMBER_CHECK_NAMES) == set(number_checks.NUMBER_CHECKS)
     assert set(preview.CLAIM_CHECKS) == set(checks.CHECKS)

@@ -66,6 +66,7 @@ def test_a_trade_is_told_from_its_decision_to_its_close_on_one_clock(closed):
         ("09:45", "intent stored: buy 10 AAPL limit 150 day [sim-d1-entry-1]"),
         ("09:45", "sim-d1-entry-1 acknowledged: new"),
         ("10:02", "bought 4 AAPL at 149.51"),
+        ("10:02", "4 of 4 AAPL without a stop, for 180 s of trading"),
         ("10:05", "sim-d1-entry-1 filled: 4 of 10 at 149.51 on average"),
         ("10:05", "trade 1 is a position: 4 bought at 149.51 on average"),
         ("10:05", "NOT covered: 4 of 4 shares have no stop"),
@@ -75,6 +76,7 @@ def test_a_trade_is_told_from_its_decision_to_its_close_on_one_clock(closed):
         ("10:05", "sim-t1-exit-1-stop acknowledged: held"),
         ("10:05", "covered: 4 of 4 shares have a stop"),
         ("10:17", "bought 6 AAPL at 149.01"),
+        ("10:17", "6 of 10 AAPL without a stop, for 180 s of trading"),
         ("10:20", "sim-d1-entry-1 filled: 10 at 149.21 on average"),
         ("10:20", "booked: 10 bought at 149.21 on average"),
         ("10:20", "NOT covered: 6 of 10 shares have no stop"),
@@ -105,6 +107,7 @@ def test_each_line_names_its_rows_its_run_and_the_reason_on_record(closed):
     assert queries.orders_of(closed.store, 1)[0].alpaca_order_id in ack
 
 
+@pytest.mark.slow
 def test_no_fill_is_told_before_its_order_whatever_the_brokers_clock_says(make_world):
     made = make_world(ScriptedFeed({"AAPL": steps((at(16, 14, 40), "149.50"))}))
     made.decide(**SWING_AAPL)
@@ -130,6 +133,7 @@ def test_a_journal_that_was_changed_by_hand_does_not_agree(closed):
     assert "the journal says 500.00: THEY DO NOT AGREE" in " ".join(page_text(page_of(closed)).split())
 
 
+@pytest.mark.slow
 def test_an_entry_cancelled_in_the_app_says_that_this_system_did_not_ask_for_it(make_world):
     made = make_world(aapl())
     made.decide(**SWING_AAPL)
@@ -152,9 +156,10 @@ def test_a_stop_that_was_already_through_tells_refusal_and_flatten(make_world):
     (refused,) = why(made, "sim-t1-exit-1 refused by the broker")
     assert refused.startswith("STOP_THROUGH: ")
     assert why(made, "intent stored: sell 10 AAPL market") == [f"sim-t1-exit-1 was refused: {refused}"]
-    assert told(made)[-1][1].startswith("trade 1 closed, FLATTENED: 10 sold at 144 on average")
+    assert told(made)[-2][1].startswith("trade 1 closed, FLATTENED: 10 sold at 144 on average")
 
 
+@pytest.mark.slow
 def test_what_the_passes_said_of_an_uncovered_trade_is_one_line_however_often_they_said_it(make_world):
     faults = Faults([Fault(route="POST /v2/orders", n=n, kind=FaultKind.RATE_LIMIT) for n in range(2, 50)])
     made = make_world(aapl(), Options(partial_fill_rate=Decimal(0), faults=faults))
@@ -166,6 +171,7 @@ def test_what_the_passes_said_of_an_uncovered_trade_is_one_line_however_often_th
     assert re.fullmatch(r"stage_run \d+ to \d+", said[0].source)
 
 
+@pytest.mark.slow
 def test_an_order_whose_answer_was_lost_tells_the_looks_and_the_second_sending(make_world):
     faults = Faults([Fault(route="POST /v2/orders", n=1, kind=FaultKind.HTTP_500)])
     made = make_world(aapl(), Options(partial_fill_rate=Decimal(0), faults=faults))
@@ -179,6 +185,7 @@ def test_an_order_whose_answer_was_lost_tells_the_looks_and_the_second_sending(m
     ]
 
 
+@pytest.mark.slow
 def test_a_halt_of_its_symbol_is_part_of_the_story_that_of_another_is_not(make_world):
     made = make_world(aapl())
     made.decide(**SWING_AAPL)
@@ -190,6 +197,7 @@ def test_a_halt_of_its_symbol_is_part_of_the_story_that_of_another_is_not(make_w
     assert why(made, "symbol:main:") == ["earnings"]
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_shares_sold_in_the_app_are_part_of_the_story(make_world):
     made = make_world(aapl((at(16, 15, 31), "152")))

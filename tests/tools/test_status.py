@@ -102,7 +102,7 @@ def test_a_covered_trade_is_shown_with_its_orders_and_nothing_needs_attention(co
     assert account.account_number.startswith("PA")
     assert account.cover_as_of == at(16, 15, 50)
     assert [(p.stage, p.last, p.outcome, p.missed_since) for p in account.passes] == [
-        ("order_executor", at(16, 14, 45), "done", None),
+        ("order_executor", at(16, 15, 50), "done", None),
         ("order_monitor", at(16, 15, 50), "done", None),
         ("position_monitor", at(16, 15, 50), "done", None),
     ]

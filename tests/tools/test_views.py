@@ -145,6 +145,7 @@ def test_a_stream_that_knows_no_dash_gets_a_question_mark():
     assert " 0.1234 0.10   0.20      ?    ?   ?\n" in stream.read()
 
 
+@pytest.mark.case("fail-N7")
 def test_what_strangers_wrote_cannot_steer_the_terminal():
     page = journal_page([trade(1, "A", "CLOSED", note="\x1b[2J[red]bold[/red]\u202e\r\n")])
     assert "  1 A: \\x1b[2J[red]bold[/red]\\u202e\\r\\n\n" in page_text(page)

@@ -111,8 +111,9 @@ def _live_groups(book: Book) -> list[Order]:
     found: dict[str, Order] = {}
     for order in book.live():
         # A replacement that is not done yet is no member of the group.
-        for member in (order, *book.group(order)):
-            found[member.id] = member
+        found[order.id] = order
+        if order.parent_id is not None or order.leg_ids:
+            found.update((member.id, member) for member in book.group(order))
     return sorted(found.values(), key=lambda order: order.seq)
 
 

@@ -1,0 +1,1 @@
+"""What the broker shows becomes rows: orders, fills, results, fees, cover, values."""

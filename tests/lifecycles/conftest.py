@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import pytest
+
+from tests.tools.sampling import leave_to_make_test
+from tests.tools.worlds import make_world  # noqa: F401 - a fixture is there for being imported
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    leave_to_make_test(items, Path(__file__).parent)
+
+
+@pytest.fixture
+def over_http():
+    """Play in this process: tests/simulation plays the same basics over a socket too."""
+    return False

@@ -1,0 +1,112 @@
+"""Both legs of an OCO filled: the excess goes back, the symbol is halted."""
+
+from dataclasses import replace
+
+import pytest
+
+from lib.domain.bodies import freeze, market_exit_body
+from lib.domain.money import D
+from lib.planning.booking.results import result
+from lib.planning.books import owned_qty
+from tests.builders import NOW, codes, control, exit_order, fill, kinds, oco, tables_of, values_of
+from tests.order_monitor.protecting import cancelled, look, owning, sent, step
+
+pytestmark = pytest.mark.case("fail-E5")
+
+
+def doubled(*more, booked=2, **terms):
+    """Return a trade of ten whose target and stop sold ten each, and as many of their fills as are booked."""
+    ended = {"order_status": "filled", "filled_qty": D(10)}
+    kept = owning(*oco(**ended, leg=ended), *more, **terms)
+    sales = [fill(id=n, activity_id=f"F{n}", order_id=n, side="sell", price=D(p)) for n, p in ((2, 160), (3, 145))]
+    return replace(kept, fills=(*kept.fills, *sales[:booked]))
+
+
+def test_the_excess_is_bought_back_at_market():
+    planned = step(doubled(), look("-10"))
+    body = sent(planned)
+    assert (body["side"], body["position_intent"], body["type"], body["qty"]) == ("buy", "buy_to_close", "market", "10")
+    assert codes(planned[1]) == ["OVERSOLD"]
+
+
+def test_the_symbol_is_halted_in_the_same_transaction():
+    planned = step(doubled(), look("-10"))
+    assert tables_of(planned[0]) == ["Insert order_execution", "Insert control"]
+    halt = values_of(planned[0], "control")
+    assert (halt["scope"], halt["state"]) == ("symbol:main:AAPL", "HALTED")
+    known = control(scope="symbol:main:AAPL", state="ACTIVE")
+    assert tables_of(step(doubled(), look("-10"), controls=(known,))[0])[1] == "Update control"
+    assert len(tables_of(step(doubled(), look("-10"), controls=(replace(known, state="HALTED"),))[0])) == 1
+
+
+@pytest.mark.parametrize(("shown", "free", "qty"), [("-4", "-4", "4"), ("-10", "-3", "3"), ("-25", "-25", "10")])
+def test_no_more_goes_back_than_the_broker_shows_and_the_trade_took(shown, free, qty):
+    assert sent(step(doubled(), look(shown, free=free)))["qty"] == qty
+
+
+@pytest.mark.parametrize("shown", ["10", "0.5"])
+def test_out_of_other_shares_nothing_can_go_back_and_a_person_is_told(shown):
+    planned = step(doubled(), look(shown))
+    assert (planned[0], codes(planned[1])) == ((), ["OVERSOLD"])
+    assert "a person acts" in planned[1][0].message
+
+
+def test_a_position_that_is_not_there_is_no_short_to_buy_back():
+    planned = step(doubled(), replace(look(), positions={}))
+    assert (planned[0], codes(planned[1])) == ((), ["OVERSOLD"])
+
+
+def test_while_a_fill_is_not_booked_nothing_goes_back():
+    planned = step(doubled(booked=1), look("-10"))
+    assert (kinds(planned[0]), codes(planned[1])) == (["LookAgain"], ["OVERSOLD"])
+
+
+def test_exits_that_are_still_live_are_cancelled_first():
+    another = exit_order(id=9, client_order_id="ns-t7-exit-2")
+    planned = step(doubled(another), look("-10"))
+    assert (cancelled(planned), sent(planned)) == (["ns-t7-exit-2"], None)
+
+
+def back(**changes):
+    values = {"id": 9, "order_type": "EXIT", "kind": "market", "side": "buy", "stop_price": None}
+    return exit_order(**(values | {"client_order_id": "ns-t7-exit-2"} | changes))
+
+
+def test_an_order_that_is_on_its_way_back_is_waited_for():
+    planned = step(doubled(back()), look("-10"))
+    assert (kinds(planned[0]), codes(planned[1])) == (["LookAgain"], ["OVERSOLD"])
+
+
+def lost_on_its_way_back(qty):
+    """Return the row of a buy of `qty` whose answer was lost, and which the broker was asked for in vain."""
+    body = market_exit_body("ns-t7-exit-2", "AAPL", D(qty), side="short")
+    unknown = {"order_status": "pending", "alpaca_order_id": None, "missing_at": NOW}
+    return back(qty=D(qty), payload=freeze(body), **unknown), body
+
+
+def test_an_order_on_its_way_back_that_never_arrived_is_sent_again_under_its_id():
+    lost, body = lost_on_its_way_back("10")
+    assert sent(step(doubled(lost), look("-10"))) == body
+
+
+def test_one_for_more_than_is_owed_by_now_is_not():
+    lost, _ = lost_on_its_way_back("11")
+    planned = step(doubled(lost), look("-10"))
+    assert (sent(planned), values_of(planned[0], "order_execution")["order_status"]) == (None, "unsent")
+
+
+def test_what_went_back_counts_against_what_was_closed():
+    kept = doubled(back(order_status="filled", filled_qty=D(10)))
+    kept = replace(kept, fills=(*kept.fills, fill(id=9, activity_id="F9", order_id=9, side="buy", price=D(146))))
+    assert owned_qty(kept) == 0
+    came_to = result(kept)
+    # 10 bought at 150, sold at 160 and at 145, 10 bought back at 146: 1600 + 1450 - 1460 - 1500
+    assert came_to["actual_pnl"] == D(90)
+    assert came_to["exit_reason"] == "STOPPED_OUT"
+    assert came_to["exit_evidence"] == "F2, F3, F9"
+
+
+def test_nothing_happens_to_a_trade_that_is_just_empty():
+    ended = {"order_status": "filled", "filled_qty": D(10)}
+    parent, leg = oco(**ended, leg={"order_status": "cancelled"})
+    assert step(owning(parent, leg), look("-3"), now=NOW) == ((), ())
