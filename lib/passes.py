@@ -247,7 +247,8 @@ def _close(running: _Pass, result: PassResult, rows: Rows) -> None:
         and not any(each.outcome == "blocked" for each in result.applied)
     )
     _record(result, running.tools, running.started, complete=complete)
-    unfinished = running.stage == "order_executor" and is_unfinished(running.tools.store.rows(running.account))
+    last = rows if result.saw_all else running.tools.store.rows(running.account)
+    unfinished = running.stage == "order_executor" and is_unfinished(last)
     due.write(
         running.tools.state_dir,
         account=running.account,

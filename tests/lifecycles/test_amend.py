@@ -26,6 +26,7 @@ from tests.lifecycles.desk import (
     trade_of,
     untick,
 )
+from tests.tools.sampling import some
 
 
 def entries_of(made):
@@ -225,7 +226,7 @@ def test_a_process_that_dies_between_cancel_and_new_order_goes_on_from_its_rows(
 
 @pytest.mark.case("fail-C2")
 @pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("nth", range(1, 12))
+@pytest.mark.parametrize("nth", some(range(1, 12), 4))
 @pytest.mark.slow
 def test_a_fault_on_the_way_leads_to_the_same_end(make_world, kind, nth):
     faults = Faults({}, [])
@@ -293,7 +294,7 @@ def test_a_next_entry_that_the_broker_refuses_is_told_and_the_trade_keeps_what_f
 
 @pytest.mark.case("fail-C5")
 @pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("nth", some(range(1, 9), 4))
 @pytest.mark.slow
 def test_a_fault_while_levels_are_moved_leads_to_the_same_levels(make_world, kind, nth):
     faults = Faults({}, [])

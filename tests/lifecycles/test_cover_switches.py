@@ -44,9 +44,9 @@ def other(name):
 EACH_WAY = [
     pytest.param({}, AAPL, id="as it is"),
     *(
-        pytest.param({name: other(name)}, terms, id=f"{name}={other(name)}-{side}", marks=pytest.mark.slow)
+        pytest.param({name: other(name)}, terms, id=f"{name}={other(name)}-{side}", marks=mark)
         for name in (*SWITCHES, *LAGS)
-        for side, terms in (("long", AAPL), ("short", SHORT_AAPL))
+        for side, terms, mark in (("long", AAPL, pytest.mark.slow), ("short", SHORT_AAPL, pytest.mark.prove))
     ),
 ]
 
