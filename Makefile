@@ -12,16 +12,22 @@ RUNTIME := $(VENV)/.requirements
 DEV := $(VENV)/.requirements-dev
 
 # Tests, demo and bench must not meet an account or a database that the shell happens to point at.
-INHERITED := $(filter ALPACA_% PAPER_% ALERT_URLS BROKER DATABASE_URL STATE_DIR,$(.VARIABLES))
+INHERITED := $(filter ALPACA_% PAPER_% ALERT_URLS HEARTBEAT_URL BROKER DATABASE_URL STATE_DIR,$(.VARIABLES))
 # Without bytecode each of the many processes that tests start would compile the program again.
 CLEAN_RUN := env -u PYTHONDONTWRITEBYTECODE $(addprefix -u ,$(INHERITED)) $(RUN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast prove lint bench sessions docs paper-broker conformance-alpaca clean again
+.PHONY: help install uninstall demo test test-fast prove lint bench sessions docs paper-broker conformance-alpaca clean again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target what; do \
 		printf '%-25s %s\n' "$$target" "$$what"; done
+
+install: $(RUNTIME) ## make .env, database and logs, whichever is missing; print the command that installs the crontab
+	@$(RUN) -m deploy.install
+
+uninstall: $(RUNTIME) ## list positions and orders at the broker, cancel none; print the commands that take it all away
+	@$(RUN) -m deploy.uninstall
 
 demo: $(RUNTIME) ## replay a week of recorded prices on the built-in broker; SEED=2 gives other fills
 	@$(CLEAN_RUN) -m lib.replay --demo --seed $(SEED)

@@ -8,7 +8,7 @@ domain/         nouns, standard library only
                 records.py rows; facts.py what the broker says; actions.py what a plan may ask for; results.py
                 states.py states and transitions; money.py; ids.py; bodies.py orders on the wire; hours.py; limits.py
                 story.py one trade with all that was written about it; alerts.py alerts as they are stored;
-                wanted.py what later decisions ask of a trade
+                wanted.py what later decisions ask of a trade; restored.py the mark of a restore
 planning/       rules, pure
                 monitors.py the plans of both monitors; terms.py what a trade wants; books.py one trade and its sums;
                 context.py what every plan is given; skew.py our clock; alerts.py overdue.py what a person is told
@@ -22,12 +22,13 @@ planning/       rules, pure
                 protecting/closing.py protecting/cancelling.py protecting/halts.py
                 booking/booking.py booking/sync.py booking/chains.py booking/outcomes.py booking/results.py
                 booking/costs.py booking/fees.py booking/dust.py booking/coverage.py booking/valuation.py
-                booking/backfill.py
+                booking/backfill.py booking/adopting.py
                 outside/reconcile.py outside/owners.py outside/corporate.py
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py
-                selection.py fetch.py writing.py queries.py alerts.py; init.py __main__.py make the database
+                selection.py fetch.py writing.py queries.py alerts.py; __main__.py arguments.py the command:
+                init.py backups.py restoring.py pruning.py sqlite_files.py
 invariants/     always.py settled.py what must hold; evidence.py catalogue.py
 paper_broker/   another program: a local Alpaca
                 program.py the one way in; options.py profiles.py what may be switched; api.py call.py message.py
@@ -50,14 +51,18 @@ simulation/     world.py the only thing that drives stages in simulated time; fa
                 replaying.py a World with a table of decisions; story.py replay_arguments.py what to replay
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py
                 stops on their way in: control_arguments.py control_desk.py
-views/          pages, pure: journal.py decisions.py control.py replay.py; status.py and its advice.py;
-                explain.py and its happenings.py; pages.py all of them
+                what the loop may be told: loop_arguments.py
+checkup/        what doctor and health look at: host.py schedule.py accounts.py broker.py; looks.py both lists
+views/          pages, pure: journal.py decisions.py control.py replay.py leaving.py; status.py and its advice.py;
+                checkup.py explain.py and its happenings.py; pages.py all of them
 render/         printing.py as_json.py result.py backfill.py progress.py; text.py with table.py control.py status.py
-                explain.py
+                explain.py leaving.py checkup.py
 
 And by themselves:
 lib/            runner.py accounts.py passes.py backfill.py gather.py news.py apply.py alerts.py market.py tools.py
+                taking_back.py the end of a restore;
                 bootstrap.py config.py errors.py logs.py due.py clock.py sessions.py crontab.py; standing.py what
-                status reads
-                commands: __main__.py decide.py control.py status.py explain.py replay.py
+                status reads; leaving.py what make uninstall reads; jobs.py the crontab's jobs as processes of loop.py
+                heartbeat.py tells a monitor outside; commands: __main__.py decide.py control.py status.py doctor.py
+                health.py explain.py replay.py loop.py
 """

@@ -35,13 +35,14 @@ def open_tools(settings: Settings, store: Store, account: str, clock: Clock) -> 
     try:
         broker: Broker = reach(settings, store, account, clock)
     except ConfigError as error:
-        broker = cast("Broker", _NoBroker(f"broker {settings.broker} paper", str(error)))
+        broker = cast("Broker", _NoBroker(_where(settings), str(error)))
     return Tools(
         store=store,
         broker=broker,
         clock=clock,
         state_dir=settings.state_dir,
         limits=settings.limits,
+        environment=settings.environment,
         always_open=settings.always_open and settings.broker == "local",
     )
 
@@ -50,6 +51,13 @@ def open_database(settings: Settings) -> SqlStore:
     """Open the store alone, for commands that ask no broker. Raises ConfigError where a person must act."""
     store = open_store(settings.database_url, settings.state_dir)
     store.check_schema()
+    other = next((row for row in accounts(store) if row.environment not in {None, settings.environment}), None)
+    if other is not None:
+        store.close()
+        raise ConfigError(
+            f"this database is for {other.environment} trading (account {other.account} is pinned so), and these "
+            f"settings are for {settings.environment} trading: live trading wants its own DATABASE_URL and STATE_DIR"
+        )
     return store
 
 
@@ -89,6 +97,16 @@ def simulated_store(url: str, directory: Path, now: datetime) -> SqlStore:
     return store
 
 
+def _where(settings: Settings) -> str:
+    """Say which broker it is, and loudly if money is real."""
+    return f"broker {settings.broker} {'LIVE' if settings.live else 'paper'}"
+
+
+def paper_file(settings: Settings, account: str) -> Path:
+    """Say where the embedded paper broker keeps an account."""
+    return settings.state_dir / ("paper.db" if account == MAIN else f"paper-{account}.db")
+
+
 class _NoBroker:
     """Stands where a broker cannot be reached: whatever is asked of it, it says why."""
 
@@ -115,7 +133,7 @@ def _alpaca(settings: Settings, store: Store, account: str, clock: Clock) -> Alp
         secret_key=access.secret_key,
         trading_url=access.base_url,
         data_url=access.data_url,
-        where="broker alpaca paper",
+        where=_where(settings),
         read_retry=ReadRetry(sleep=clock.sleep),
     )
 
@@ -129,7 +147,7 @@ def _embedded(settings: Settings, _store: Store, account: str, clock: Clock) -> 
     paper = open_paper(
         clock=clock.now,
         prices=REPOSITORY / "data",
-        state=settings.state_dir / ("paper.db" if account == MAIN else f"paper-{account}.db"),
+        state=paper_file(settings, account),
         options=Options(always_open=settings.always_open, synthetic=True),
     )
     return alpaca_at(LOCAL_URL, "broker local paper", clock, mount=PaperAdapter(paper))

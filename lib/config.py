@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lib.domain.bodies import SYMBOL
-from lib.domain.limits import Limits, read_limits
+from lib.domain.limits import LIVE_DEFAULTS, Limits, read_limits
 from lib.errors import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -26,6 +26,7 @@ SETTINGS = (
     "STATE_DIR",
     "PAPER_ALWAYS_OPEN",
     "ALERT_URLS",
+    "HEARTBEAT_URL",
     "STOP_LOST",
     "SYMBOL_SHARING",
     "ENTRY_TIF",
@@ -42,8 +43,11 @@ MAIN = "main"
 SUFFIX = re.compile(r"[A-Za-z0-9_]+")
 
 PAPER_URL = "https://paper-api.alpaca.markets"
+LIVE_URL = "https://api.alpaca.markets"
 DATA_URL = "https://data.alpaca.markets"
-ALPACA_HOSTS = frozenset({"paper-api.alpaca.markets", "data.alpaca.markets"})
+SQLITE = "sqlite:///"
+DATABASE, STATE = f"{SQLITE}var/trading.db", "var"
+PAPER, LIVE = "paper", "live"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
@@ -69,24 +73,36 @@ class Settings:
     access: Mapping[str, Access] = field(default_factory=dict)
     always_open: bool = False
     alert_urls: tuple[str, ...] = field(default=(), repr=False)
+    heartbeat_url: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)
+    live: bool = False
+
+    @property
+    def environment(self) -> str:
+        """Say whether orders are play money or real, as `account.environment` has it."""
+        return LIVE if self.live else PAPER
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Read settings from variables; raises ConfigError with one line for each that is wrong."""
         wrong: list[str] = []
         broker = _broker(env, wrong)
+        access, live = _access(env, wrong, needed=broker == "alpaca")
         settings = cls(
             database_url=_database(env, wrong),
-            state_dir=REPOSITORY / (env.get("STATE_DIR") or "var"),
+            state_dir=REPOSITORY / (env.get("STATE_DIR") or STATE),
             broker=broker,
-            access=_access(env, wrong, needed=broker == "alpaca"),
+            access=access,
+            live=live,
             always_open=_flag(env, "PAPER_ALWAYS_OPEN", default=False, wrong=wrong),
-            limits=_limits(env, wrong),
+            limits=_limits(env, wrong, live=live),
             alert_urls=_alert_urls(env, wrong),
+            heartbeat_url=_heartbeat_url(env, wrong),
         )
+        if live:
+            wrong.extend(_shared_places(settings))
         if wrong:
-            raise ConfigError("\n".join(wrong))
+            raise ConfigError("\n".join(dict.fromkeys(wrong)))
         return settings
 
     def access_of(self, account: str) -> Access | None:
@@ -108,6 +124,20 @@ def no_keys(account: str) -> str:
     """Say that an account has no keys, and which variables would hold them."""
     key, secret = (variable(name, account) for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"))
     return f"account {account} has no keys: set {key} and {secret}"
+
+
+def check_live_flag(settings: Settings, *, live: bool, sends: bool) -> None:
+    """Hold the flag --live of a stage against the settings; what `sends` nothing to a live account needs no flag.
+
+    Raises ConfigError with one sentence where they do not agree.
+    """
+    if live and not settings.live:
+        raise ConfigError(
+            "--live was given and these settings are for paper trading: leave it out, or set BROKER=alpaca and "
+            "ALPACA_PAPER=false; nothing was sent"
+        )
+    if settings.live and sends and not live:
+        raise ConfigError("these settings are for live trading, with real money: add --live; nothing was sent")
 
 
 def load_settings() -> Settings:
@@ -135,15 +165,17 @@ def _broker(env: Mapping[str, str], wrong: list[str]) -> str:
     return "local"
 
 
-def _access(env: Mapping[str, str], wrong: list[str], *, needed: bool) -> dict[str, Access]:
-    """Return each account's keys and addresses; whole pairs are `needed` where the keys are used."""
+def _access(env: Mapping[str, str], wrong: list[str], *, needed: bool) -> tuple[dict[str, Access], bool]:
+    """Return each account's keys and addresses, and whether they are live ones; where used, whole pairs are `needed`.
+
+    All accounts of one database are of one kind: real money and play money are never mixed in it.
+    """
     written = _written(env, wrong)
     found: dict[str, Access] = {}
-    of_main = _addresses(env, written[MAIN], None, wrong)
+    lives: dict[str, bool] = {}
     for account, names in written.items():
-        base_url, data_url = of_main if account == MAIN else _addresses(env, names, of_main, wrong)
-        if not _flag(env, names["ALPACA_PAPER"], default=True, wrong=wrong):
-            wrong.append(f"{names['ALPACA_PAPER']}: live trading is not offered yet; leave it out or set it to true")
+        lives[account] = live = not _flag(env, _chosen(env, names, "ALPACA_PAPER"), default=True, wrong=wrong)
+        base_url, data_url = _addresses(env, names, live=live, wrong=wrong)
         pair = [names["ALPACA_API_KEY"], names["ALPACA_SECRET_KEY"]]
         missing = [name for name in pair if not env.get(name)]
         if not missing:
@@ -155,7 +187,20 @@ def _access(env: Mapping[str, str], wrong: list[str], *, needed: bool) -> dict[s
             wrong.extend(f"{name}: needed for BROKER=alpaca" for name in missing)
     if needed:
         wrong.extend(_shared_keys(found))
-    return found
+    live_names = {_chosen(env, written[account], "ALPACA_PAPER"): None for account, live in lives.items() if live}
+    if not needed:
+        wrong.extend(f"{name}: live trading is at Alpaca and needs BROKER=alpaca too" for name in live_names)
+    elif len({lives[account] for account in found}) > 1:
+        wrong.append(
+            f"{', '.join(live_names)}: some accounts are live and some are paper; live trading wants its own "
+            "DATABASE_URL and STATE_DIR, and settings of its own with them"
+        )
+    return found, needed and all(lives[account] for account in found or lives)
+
+
+def _chosen(env: Mapping[str, str], names: Mapping[str, str], name: str) -> str:
+    """Return the variable that counts for an account: its own where that is set, else main's."""
+    return names[name] if env.get(names[name]) else name
 
 
 def _written(env: Mapping[str, str], wrong: list[str]) -> dict[str, dict[str, str]]:
@@ -180,19 +225,30 @@ def _written(env: Mapping[str, str], wrong: list[str]) -> dict[str, dict[str, st
     return written
 
 
-def _addresses(
-    env: Mapping[str, str], names: Mapping[str, str], of_main: tuple[str, str] | None, wrong: list[str]
-) -> tuple[str, str]:
+def _addresses(env: Mapping[str, str], names: Mapping[str, str], *, live: bool, wrong: list[str]) -> tuple[str, str]:
     """Return where trading and market data are for an account: its own, else main's, else Alpaca's."""
-    base_name, data_name = names["ALPACA_BASE_URL"], names["ALPACA_DATA_URL"]
-    if of_main is not None and not env.get(base_name):
-        base_url, data_url = of_main
-    else:
-        base_url = _url(env, base_name, PAPER_URL, wrong)
-        data_url = DATA_URL if base_url == PAPER_URL else base_url
-        if of_main is not None and env.get("ALPACA_DATA_URL"):
-            data_url = of_main[1]
-    return base_url, _url(env, data_name, data_url, wrong) if env.get(data_name) else data_url
+    base_name, data_name = (_chosen(env, names, each) for each in ("ALPACA_BASE_URL", "ALPACA_DATA_URL"))
+    trading = LIVE_URL if live else PAPER_URL
+    base_url = _url(env, base_name, trading, trading, wrong)
+    data_url = DATA_URL if base_url == trading else base_url
+    return base_url, _url(env, data_name, data_url, trading, wrong) if env.get(data_name) else data_url
+
+
+def _shared_places(settings: Settings) -> Iterator[str]:
+    """Complain of live trading in the default places: whatever ran here on paper has left its rows and locks there."""
+    places = (
+        (
+            "DATABASE_URL",
+            settings.database_url.removeprefix(SQLITE),
+            DATABASE.removeprefix(SQLITE),
+            f"{SQLITE}var/live.db",
+        ),
+        ("STATE_DIR", settings.state_dir, STATE, "var/live"),
+    )
+    for name, chosen, default, example in places:
+        if (REPOSITORY / chosen).resolve() == (REPOSITORY / default).resolve():
+            wants = "live trading wants its own DATABASE_URL and STATE_DIR"
+            yield f"{name}: {wants}, here such as {example}; the default is for paper trading"
 
 
 def _shared_keys(found: Mapping[str, Access]) -> Iterator[str]:
@@ -215,7 +271,7 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool, wrong: list[str])
     return raw in YES
 
 
-def _limits(env: Mapping[str, str], wrong: list[str]) -> Limits:
+def _limits(env: Mapping[str, str], wrong: list[str], *, live: bool) -> Limits:
     values, problems = read_limits(env.get("LIMITS", ""))
     wrong.extend(f"LIMITS: {problem}" for problem in problems)
     return Limits(
@@ -224,7 +280,7 @@ def _limits(env: Mapping[str, str], wrong: list[str]) -> Limits:
         entry_tif=_entry_tif(env, wrong),
         symbols_allowed=_symbols(env, "SYMBOLS_ALLOWED", wrong),
         symbols_denied=_symbols(env, "SYMBOLS_DENIED", wrong),
-        **values,  # type: ignore[arg-type] # each is of its field's type: read_limits goes by them
+        **{**(LIVE_DEFAULTS if live else {}), **values},  # type: ignore[arg-type] # read_limits goes by the fields' types
     )
 
 
@@ -258,8 +314,11 @@ def _stop_lost(env: Mapping[str, str], wrong: list[str]) -> str:
     return named
 
 
-def _url(env: Mapping[str, str], name: str, default: str, wrong: list[str]) -> str:
-    """Take only Alpaca's own hosts over TLS, and loopback: a wrong host would be handed the keys."""
+def _url(env: Mapping[str, str], name: str, default: str, trading: str, wrong: list[str]) -> str:
+    """Take only Alpaca's own hosts over TLS, and loopback: a wrong host would be handed the keys.
+
+    Of its two trading hosts only the one that ALPACA_PAPER stands for is taken.
+    """
     raw = (env.get(name) or default).rstrip("/")
     try:
         parts = urlsplit(raw)
@@ -270,8 +329,12 @@ def _url(env: Mapping[str, str], name: str, default: str, wrong: list[str]) -> s
         wrong.append(f"{name}: {raw!r} is not an http(s) address")
     elif parts.path:
         wrong.append(f"{name}: leave out {parts.path!r}; the address ends with the host or port")
-    elif host not in LOOPBACK and not (host in ALPACA_HOSTS and parts.scheme == "https"):
-        wrong.append(f"{name}: {raw!r} is neither Alpaca's paper or data host over https nor this machine")
+    elif host not in LOOPBACK and f"{parts.scheme}://{host}" not in {trading, DATA_URL}:
+        kind, flag = (LIVE, "false") if trading == LIVE_URL else (PAPER, "true")
+        wrong.append(
+            f"{name}: {raw!r} is neither Alpaca's {kind} or data host over https (ALPACA_PAPER is {flag}) "
+            "nor this machine"
+        )
     return raw
 
 
@@ -288,10 +351,21 @@ def _alert_urls(env: Mapping[str, str], wrong: list[str]) -> tuple[str, ...]:
     return urls
 
 
+def _heartbeat_url(env: Mapping[str, str], wrong: list[str]) -> str | None:
+    """Take any http(s) address. What is wrong is not shown, it may be a secret."""
+    raw = env.get("HEARTBEAT_URL", "").strip()
+    try:
+        is_address = urlsplit(raw).scheme in {"http", "https"} and bool(urlsplit(raw).hostname)
+    except ValueError:
+        is_address = False
+    if raw and not is_address:
+        wrong.append("HEARTBEAT_URL: it is not an http(s) address")
+    return raw or None
+
+
 def _database(env: Mapping[str, str], wrong: list[str]) -> str:
-    raw = env.get("DATABASE_URL") or "sqlite:///var/trading.db"
-    prefix = "sqlite:///"
-    if not raw.startswith(prefix) or len(raw) == len(prefix):
-        wrong.append("DATABASE_URL: only SQLite is offered yet, written like sqlite:///var/trading.db")
+    raw = env.get("DATABASE_URL") or DATABASE
+    if not raw.startswith(SQLITE) or len(raw) == len(SQLITE):
+        wrong.append(f"DATABASE_URL: only SQLite is offered yet, written like {DATABASE}")
         return raw
-    return prefix + str(REPOSITORY / raw.removeprefix(prefix))
+    return SQLITE + str(REPOSITORY / raw.removeprefix(SQLITE))

@@ -26,7 +26,8 @@ def _run(options: argparse.Namespace) -> int:
     settings = load_settings()
     store = open_database(settings)
     try:
-        at = desk.Desk(store=store, state_dir=settings.state_dir, now=WallClock().now())
+        now, kind = WallClock().now(), settings.environment
+        at = desk.Desk(store=store, state_dir=settings.state_dir, now=now, environment=kind)
         match options.verb:
             case "list":
                 page = desk.listing(at, options.account)

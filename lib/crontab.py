@@ -7,17 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from lib.errors import ConfigError
+
 RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 JOB = re.compile(r"\bpython (\w+)\.py((?: --[\w-]+)*)")
+LIMIT = re.compile(r"\btimeout -k (\d+) (\d+) ")
+ASKS = " --if-due"
+UNWRITABLE = frozenset('"\\$%`')
+"""What crontab, systemd and shell do not agree on how to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One job: the five fields as sets (minute, hour, day, month, weekday with Sunday 0), stage and flags."""
+    """One job: the five fields as sets (minute, hour, day, month, weekday with Sunday 0), stage and flags.
+
+    A job that runs for `limit_s` is asked to end, and killed `kill_after_s` later.
+    """
 
     fields: tuple[frozenset[int], ...]
     stage: str
     flags: tuple[str, ...]
+    limit_s: int = 270
+    kill_after_s: int = 30
 
     def fires(self, at: datetime) -> bool:
         """Say whether cron on a host in `at`'s zone starts this job in that minute."""
@@ -31,6 +42,29 @@ def read_crontab(path: Path) -> tuple[Line, ...]:
     return tuple(_line(line) for line in lines if line.strip() and not line.startswith("#") and not _setting(line))
 
 
+def block(text: str, directory: str, *, live: bool = False) -> str:
+    """Return the settings and jobs of the shipped crontab for this directory, between two lines that name it.
+
+    So it can be found again in a user's crontab, beside the user's own lines and other copies of this program. With
+    `live` each stage is told so. Raises ConfigError for a path that cannot be written there.
+    """
+    begin, end = markers(directory)
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    filled = [re.sub(r"^TRADING_MONITOR=.*", lambda _: f'TRADING_MONITOR="{directory}"', line) for line in lines]
+    if live:
+        filled = [line if _setting(line) else line.replace(ASKS, f"{ASKS} --live") for line in filled]
+    return "\n".join((begin, *filled, end)) + "\n"
+
+
+def markers(directory: str) -> tuple[str, str]:
+    """Return the lines between which a user's crontab has the block of this directory."""
+    found = sorted({char for char in directory if char in UNWRITABLE or not char.isprintable()})
+    if found:
+        named = " ".join(ascii(char) for char in found)
+        raise ConfigError(f"the path {directory!r} has {named} in it, which a crontab cannot hold: move the directory")
+    return f"# trading-monitor begin {directory}", f"# trading-monitor end {directory}"
+
+
 def _setting(line: str) -> bool:
     return re.match(r"\w+=", line) is not None
 
@@ -41,7 +75,11 @@ def _line(line: str) -> Line:
     if len(fields) != len(RANGES) or job is None:
         raise ValueError(f"not a job of this crontab: {line!r}")
     sets = tuple(_field(text, *limits) for text, limits in zip(fields, RANGES, strict=True))
-    return Line(sets, job.group(1), tuple(job.group(2).split()))
+    stage, flags = job.group(1), tuple(job.group(2).split())
+    limit = LIMIT.search(command)
+    if limit is None:
+        return Line(sets, stage, flags)
+    return Line(sets, stage, flags, limit_s=int(limit.group(2)), kill_after_s=int(limit.group(1)))
 
 
 def _field(text: str, low: int, high: int) -> frozenset[int]:

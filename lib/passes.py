@@ -9,12 +9,14 @@ from functools import partial
 
 from lib import due
 from lib.apply import apply
+from lib.config import LIVE
 from lib.domain.actions import Plan, Submit, Update
 from lib.domain.facts import AccountFacts, Problem
 from lib.domain.hours import in_entry_window
 from lib.domain.records import Rows, StageRun
+from lib.domain.restored import marked
 from lib.domain.results import PassResult
-from lib.errors import PipelineError, WrongAccount
+from lib.errors import ConfigError, PipelineError, WrongAccount
 from lib.logs import Log
 from lib.market import Market, market, sessions_around
 from lib.planning.alerts import after_pass
@@ -25,6 +27,7 @@ from lib.planning.overdue import overdue
 from lib.planning.protecting.coins import trades_round_the_clock
 from lib.planning.protecting.halts import freeze
 from lib.planning.skew import clock_notes, clock_problems, clock_skew
+from lib.render.result import order_words
 from lib.stages import order_executor, order_monitor, position_monitor
 from lib.tools import Tools, with_halt_file
 
@@ -128,6 +131,9 @@ def run_pass(
 
 def _open(result: PassResult, tools: Tools, started: datetime, *, pin: bool) -> Market:
     """Prove the account, compare the clocks, and return the sessions around now."""
+    found = marked(tools.store.controls(result.account), result.account)
+    if found is not None:
+        raise ConfigError(found[1].advice(result.account))
     asked_at = tools.clock.now()
     facts = tools.broker.account()
     skew = clock_skew(facts.at, asked_at=asked_at, answered_at=tools.clock.now())
@@ -146,8 +152,17 @@ def _look_without_hold(running: _Pass, result: PassResult) -> None:
 
 
 def check_account(facts: AccountFacts, tools: Tools, account: str, run_id: str, *, pin: bool) -> None:
-    """Refuse any broker account but the one this database belongs to; a paper account is pinned at first sight."""
+    """Refuse any broker account but the one this database belongs to.
+
+    A paper account is pinned at first sight, a live one by hand alone: keys of the wrong account must not choose it.
+    """
     row = tools.store.account(account)
+    if tools.environment == LIVE and (row.account_number is None or row.environment != LIVE):
+        message = (
+            f"account {account} is live and not pinned: read its number in the broker's app and type it, "
+            f".venv/bin/python -m lib.control pin NUMBER --account {account}; nothing was sent"
+        )
+        raise WrongAccount(message)
     if row.account_number not in {None, facts.account_number}:
         message = (
             f"account {account} is pinned to the broker account {row.account_number}, "
@@ -167,7 +182,11 @@ def check_account(facts: AccountFacts, tools: Tools, account: str, run_id: str, 
         )
         raise WrongAccount(message)
     if pin and row.account_number is None:
-        values = {"account_number": facts.account_number, "broker": tools.broker.where, "environment": "paper"}
+        values = {
+            "account_number": facts.account_number,
+            "broker": tools.broker.where,
+            "environment": tools.environment,
+        }
         change = Update(table="account", id=row.id, version=row.version, values=values)
         tools.store.write((change,), run_id=run_id, at=tools.clock.now())
 
@@ -214,6 +233,7 @@ def _rounds(running: _Pass, result: PassResult) -> Rows:
                 run=running.run_id,
                 outcome=each.outcome,
                 why=each.action.why,
+                **({"order": order_words(each.action.body)} if isinstance(each.action, Submit) else {}),
                 **({"detail": each.detail} if each.detail else {}),
             )
         result.applied.extend(applied)
@@ -269,6 +289,7 @@ def _close(running: _Pass, result: PassResult, rows: Rows) -> None:
         "stage.finished",
         run=running.run_id,
         account=running.account,
+        where=result.where,
         outcome=result.outcome,
         rounds=result.rounds,
         actions=len(result.applied),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lib import due
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lib.clock import Clock
     from lib.config import Settings
     from lib.domain.results import PassResult
+    from lib.logs import Log
     from lib.store.sql import SqlStore
     from lib.tools import Tools
 
@@ -37,6 +38,7 @@ class _Desk(NamedTuple):
     store: SqlStore
     clock: Clock
     tools_of: Callable[[str], Tools]
+    log: Log
 
 
 def run_stage(stage: str, about: str, argv: Sequence[str] | None = None) -> int:
@@ -93,24 +95,29 @@ def _run(stage: str, about: str, words: Sequence[str]) -> int:
     options = _options(_parser(stage, about), words)
     from functools import cache
 
-    from lib.config import load_settings
+    from lib.config import check_live_flag, load_settings
 
     settings = load_settings()
+    check_live_flag(settings, live=options.live, sends=not (options.dry_run or getattr(options, "backfill", False)))
     from lib.bootstrap import open_database, open_tools
     from lib.clock import WallClock
+    from lib.logs import Log, library_lines, log_file
 
     store, clock = open_database(settings), WallClock()
-    desk = _Desk(settings, store, clock, cache(lambda account: open_tools(settings, store, account, clock)))
+    file = None if options.dry_run else log_file(settings.state_dir, stage)
+    log = Log(sys.stderr, file, quiet=options.if_due)
+    desk = _Desk(settings, store, clock, cache(lambda account: open_tools(settings, store, account, clock)), log)
     try:
-        watch: float | None = getattr(options, "watch", None)
-        if getattr(options, "backfill", False):
-            return _backfill(desk, options)
-        if watch is None:
-            return _look(stage, desk, options)
-        gc.enable()
-        while True:
-            _look_again(lambda: _look(stage, desk, options))
-            clock.sleep(watch)
+        with library_lines(log, clock.now):
+            watch: float | None = getattr(options, "watch", None)
+            if getattr(options, "backfill", False):
+                return _backfill(desk, options)
+            if watch is None:
+                return _look(stage, desk, options)
+            gc.enable()
+            while True:
+                _look_again(lambda: _look(stage, desk, options))
+                clock.sleep(watch)
     finally:
         store.close()
 
@@ -152,7 +159,6 @@ def _work(stage: str, desk: _Desk, options: argparse.Namespace, names: Sequence[
     from itertools import chain
 
     from lib.accounts import in_turn, work
-    from lib.logs import Log
     from lib.passes import run_pass
 
     def one(account: str) -> PassResult:
@@ -162,20 +168,46 @@ def _work(stage: str, desk: _Desk, options: argparse.Namespace, names: Sequence[
             account=account,
             only_decision=getattr(options, "decision", None),
             dry_run=options.dry_run,
-            log=Log(sys.stderr),
+            log=desk.log,
         )
 
-    turns = chain(rowless, work(in_turn(desk.store, stage, names), one, desk.clock))
-    if len(names) + len(rowless) == 1:
-        return _print_one(next(turns), options)
-    return _print_several(stage, turns, options)
+    worked: list[Turn] = []
+    turns = _noted(chain(rowless, work(in_turn(desk.store, stage, names), one, desk.clock)), desk, worked)
+    single = len(names) + len(rowless) == 1
+    code = _print_one(next(turns), options) if single else _print_several(stage, turns, options)
+    if stage == "order_monitor" and options.account is None and not options.dry_run:
+        _beat(desk, worked)
+    return code
+
+
+def _noted(turns: Iterable[Turn], desk: _Desk, worked: list[Turn]) -> Iterator[Turn]:
+    """Log the turns that did not come to an end of their own, and keep them all."""
+    for turn in turns:
+        worked.append(turn)
+        outcome = turn.outcome
+        if isinstance(outcome, Exception):
+            why = str(outcome) or type(outcome).__name__
+            desk.log.keep(desk.clock.now(), "error", account=turn.account, exit_code=turn.exit_code, message=why)
+        elif outcome.outcome == "skipped":
+            desk.log.keep(desk.clock.now(), "stage.skipped", account=turn.account, why="; ".join(outcome.notes))
+        yield turn
+
+
+def _beat(desk: _Desk, worked: Sequence[Turn]) -> None:
+    """Tell a monitor outside that every account was looked after."""
+    from lib.heartbeat import beat, is_clean
+
+    if desk.settings.heartbeat_url is None or not is_clean(worked):
+        return
+    wrong = beat(desk.settings.heartbeat_url)
+    if wrong is not None:
+        desk.log.event(desk.clock.now(), "heartbeat.failed", why=wrong)
 
 
 def _backfill(desk: _Desk, options: argparse.Namespace) -> int:
     """Run one pass over the history of one account."""
     from lib.backfill import backfill
     from lib.errors import ConfigError
-    from lib.logs import Log
     from lib.render.backfill import backfill_json, backfill_text
     from lib.store.queries import accounts
 
@@ -187,7 +219,7 @@ def _backfill(desk: _Desk, options: argparse.Namespace) -> int:
         since=options.since,
         account=names[0],
         dry_run=options.dry_run,
-        log=Log(sys.stderr),
+        log=desk.log,
     )
     _print(backfill_json(report) if options.json else backfill_text(report, verbose=options.verbose))
     return report.result.exit_code
@@ -237,9 +269,16 @@ def _parser(stage: str, about: str) -> argparse.ArgumentParser:
         epilog="exit codes: 0 done, nothing due or skipped; 1 incomplete, the next pass repairs; "
         "2 a person must act;\n            3 a bug; 130 interrupted",
     )
-    parser.add_argument("--if-due", action="store_true", help="end at once unless this stage is due now (for cron)")
+    parser.add_argument(
+        "--if-due",
+        action="store_true",
+        help="for cron: end at once unless this stage is due now; the log goes to STATE_DIR/log alone",
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print what the first round would do, and why; change nothing"
+    )
+    parser.add_argument(
+        "--live", action="store_true", help="trade with real money: needed with ALPACA_PAPER=false, refused without it"
     )
     parser.add_argument("--account", metavar="NAME", help="work this account only (default: one after the other, all)")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")

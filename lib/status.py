@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> int:
         standings = [standing(store, name, settings.state_dir, now, alerts_are_sent=sent) for name in names]
     finally:
         store.close()
-    page = status_page(standings, now=now, local=new_york)
+    page = status_page(standings, now=now, local=new_york, live=settings.live)
     print_page(page, sys.stdout, as_json=options.json)
     return 0
 

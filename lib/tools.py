@@ -24,6 +24,7 @@ class Tools:
     state_dir: Path
     always_open: bool = False
     limits: Limits = field(default_factory=Limits)
+    environment: str = "paper"  # or "live", as account.environment has it
     durable: bool = True  # a simulation has no power cut to fear, and many passes to make
 
     def controls(self, account: str) -> tuple[Control, ...]:

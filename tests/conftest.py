@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from tests.tools import loopback
 
-SETTINGS = ("ALERT_URLS", "BROKER", "DATABASE_URL", "STATE_DIR")
+SETTINGS = ("ALERT_URLS", "HEARTBEAT_URL", "BROKER", "DATABASE_URL", "STATE_DIR")
 PREFIXES = ("ALPACA_", "PAPER_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")  # one on loopback would carry a request out
 

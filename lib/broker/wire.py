@@ -46,6 +46,8 @@ NEVER_RESEND = [0]
 """alpaca-py re-sends on these HTTP statuses; no answer has status 0, and an empty list would mean its default."""
 
 MESSAGE_CHARACTERS_MAX = 300
+SECRET_CHARACTERS_MIN = 8
+"""A paper broker takes any word for a key; one that is shorter may be in an answer by chance."""
 
 SILENCE = (exceptions.Timeout, exceptions.ConnectionError, TransportError)
 
@@ -61,6 +63,10 @@ class NoAnswerError(Exception):
     def __init__(self, why: str, *, silent: bool = False) -> None:
         self.silent = silent
         super().__init__(why)
+
+
+class _EchoError(exceptions.RequestException):
+    """An answer holds our keys: no host of Alpaca's says that, and nothing of it may reach a log or a row."""
 
 
 class RefusedError(Exception):
@@ -226,11 +232,16 @@ class _Client(RESTClient):
         self._session.trust_env = isinstance(adapter, HTTPAdapter)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._session.hooks["response"] += [self._look_at_the_clock, _refuse_redirect]
+        self._secrets = tuple(key.encode() for key in (api_key, secret_key) if len(key) >= SECRET_CHARACTERS_MIN)
+        self._session.hooks["response"] += [self._look_at_the_clock, _refuse_redirect, self._refuse_echo]
         self.answered_at: datetime | None = None
 
     def _look_at_the_clock(self, response: Response, *_args: object, **_kwargs: object) -> None:
         self.answered_at = _http_date(response.headers.get("Date"))
+
+    def _refuse_echo(self, response: Response, *_args: object, **_kwargs: object) -> None:
+        if any(secret in response.content for secret in self._secrets):
+            raise _EchoError
 
 
 def _refuse_redirect(response: Response, *_args: object, **_kwargs: object) -> None:
@@ -293,6 +304,8 @@ def _why(error: Exception) -> str:
             return "no answer within the time-out"
         case exceptions.TooManyRedirects():
             return str(error)
+        case _EchoError():
+            return "the answer repeats our keys, so it is not Alpaca's"
         case exceptions.ConnectionError() | TransportError():
             return f"the connection failed: {one_line(str(_root(error)) or type(error).__name__)}"
         case exceptions.InvalidJSONError():

@@ -38,6 +38,19 @@ class Limits:
     stop_lost: str = "alert"  # or "flatten": what follows on STOP_LOST_MAX stops lost in one session
 
 
+LIVE_DEFAULTS: Mapping[str, Decimal | int] = {
+    "risk_per_trade": Decimal("0.005"),
+    "position_share_max": Decimal("0.05"),
+    "gross_exposure_max": Decimal("0.1"),
+    "daily_loss_max": Decimal("0.01"),
+    "order_notional_max": Decimal(1_000),
+    "open_trades_max": 5,
+    "orders_per_run_max": 5,
+    "orders_per_day_max": 5,
+}
+"""What live trading begins with where it is less than the defaults of Limits; LIMITS sets it to more, by name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What one limit of the setting LIMITS may be, and what it means; `low` and `high` may be reached."""

@@ -280,3 +280,4 @@ class Rows:
     last_runs: tuple[StageRun, ...] = ()  # newest clean run of each stage, and newest complete executor run
     traded_decision_ids: frozenset[int] = field(default_factory=frozenset)  # of `decisions`: has a journal row
     today: tuple[Trade, ...] = ()  # made or ended in the session that is on; order_executor alone reads them
+    namespaces: frozenset[str] = field(default_factory=frozenset)  # older ones of the account; a backfill reads them

@@ -43,7 +43,8 @@ are named. Resuming what is not stopped changes nothing."""
 LIST = "Show what is stopped and what it means, and which broker account each account is pinned to."
 
 PIN = """Record by hand which broker account an account of this database belongs to. A pass that reaches any other sends
-nothing and ends with exit code 2. A paper account that is not pinned is pinned by the first pass that reaches it.
+nothing and ends with exit code 2. A paper account that is not pinned is pinned by the first pass that reaches it; a
+live one is pinned by this command alone, and until its number is typed no pass sends anything.
 
 Where another number is pinned already, the trades, orders and positions of the database belong to that one: the
 command asks for the new number once more, or takes --yes."""

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from lib.config import LIVE, PAPER
 from lib.domain.actions import Insert, RowChange, Update
 from lib.domain.money import text
 from lib.domain.records import Control
+from lib.domain.restored import mark_in
 from lib.domain.states import ControlState, Role, TradeStatus
 from lib.errors import ConfigError, PipelineError, StaleRow, StoreUnavailable
 from lib.planning.books import is_live
@@ -40,6 +42,7 @@ class Desk:
     store: SqlStore
     state_dir: Path
     now: datetime
+    environment: str = PAPER
 
     @property
     def run_id(self) -> str:
@@ -99,16 +102,20 @@ def pin(desk: Desk, account: str, number: str, sure: Callable[[str], bool]) -> C
         if not held:
             raise StoreUnavailable(f"a pass holds the account {account}; nothing was changed: try again")
         row = desk.store.account(account)
-        if row.account_number == number:
+        if (row.account_number, row.environment) == (number, desk.environment):
             return _page(desk, account, (f"account {account} is pinned to {number} already",))
-        if row.account_number is not None:
+        if row.account_number not in {None, number}:
             warning = _warning(desk, account, row.account_number, number)
             if not sure(warning):
                 raise ConfigError(f"{warning}\nnothing was changed; type the number when asked, or add --yes")
-        values: dict[str, object] = {"account_number": number, "environment": "paper", "broker": None}
+        values: dict[str, object] = {"account_number": number, "environment": desk.environment, "broker": None}
         change = Update(table="account", id=row.id, version=row.version, values=values)
         desk.store.write([change], run_id=desk.run_id, at=desk.now)
-    return _page(desk, account, (f"account {account} is now pinned to {number}",))
+    return _page(desk, account, (f"account {account} is now pinned to {_of_kind(desk, number)}",))
+
+
+def _of_kind(desk: Desk, number: str) -> str:
+    return f"the LIVE account {number}" if desk.environment == LIVE else number
 
 
 def _warning(desk: Desk, account: str, old: str, new: str) -> str:
@@ -163,6 +170,9 @@ def _set(desk: Desk, scope: Scope, state: ControlState, reason: str | None, *, m
         said: list[str] = []
         for account, name in scope.rows(controls):
             known = next((c for c in controls if (c.account, c.scope) == (account, name)), None)
+            mark = None if known is None else mark_in(known)
+            if mark is not None:
+                raise ConfigError(mark.advice(account))
             found = ControlState.ACTIVE if known is None else known.state
             if found == state:
                 said.append(f"{name} is {state} already; nothing was changed")
@@ -198,7 +208,7 @@ def _page(desk: Desk, account: str | None, done: Iterable[str]) -> ControlPage:
     if len(shown) > len(controls):
         file = shlex.quote(str(halt_file(desk.state_dir)))
         notes.append(f"the file halts everything for as long as it is there: rm {file}")
-    return control_page(shown, accounts, done=done, notes=notes)
+    return control_page(shown, accounts, done=done, notes=notes, live=desk.environment == LIVE)
 
 
 def _resting(desk: Desk, account: str) -> Iterator[str]:

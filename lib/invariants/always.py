@@ -170,9 +170,13 @@ def times_in_order(evidence: Evidence) -> Iterator[str]:
 
 
 def ours(evidence: Evidence) -> Iterable[BrokerOrder]:
-    """Return the broker's orders that were sent under our ids, and those that took the place of one in the app."""
+    """Return the broker's orders that were sent under our ids, and those that took the place of one in the app.
+
+    Before a restore the namespace was another one: what a row knows is ours under any name.
+    """
     listed = {o.id: o for o in evidence.ledger.orders}
-    mine = {o.id for o in listed.values() if is_ours(o.client_order_id, evidence.books.namespace)}
+    known = {o.alpaca_order_id for o in evidence.books.orders}
+    mine = {o.id for o in listed.values() if is_ours(o.client_order_id, evidence.books.namespace) or o.id in known}
     heirs = mine
     while heirs:
         named = {listed[each].replaced_by for each in heirs}

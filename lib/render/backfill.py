@@ -12,6 +12,7 @@ from lib.domain.results import BackfillResult, Difference
 from lib.render.result import result_json
 
 KINDS: Mapping[str, str] = {
+    "analysis_decision": "decision",
     "order_execution": "order",
     "fill": "fill",
     "trade_journal": "journal",

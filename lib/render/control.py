@@ -29,8 +29,10 @@ def write_control(page: ControlPage, console: Console) -> None:
     else:
         say(console, "nothing is stopped")
     for account in page.accounts:
-        where = " ".join(word for word in (account.broker or account.environment, account.account_number) if word)
-        pinned = f"is pinned to {where}" if account.account_number else "is not pinned yet: the first pass does it"
+        kind = "LIVE" if account.environment == "live" else account.broker or account.environment
+        where = " ".join(word for word in (kind, account.account_number) if word)
+        by = "python -m lib.control pin NUMBER does it" if page.live else "the first pass does it"
+        pinned = f"is pinned to {where}" if account.account_number else f"is not pinned yet: {by}"
         say(console, f"account {account.account} {pinned}")
     for note in page.notes:
         say(console, note)

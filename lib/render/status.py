@@ -17,20 +17,24 @@ if TYPE_CHECKING:
 
 def write_status(page: StatusPage, console: Console) -> None:
     """Write the accounts one below the other."""
+    if page.live:
+        say(console, "LIVE TRADING: these settings are for real money", style="bold red")
     say(console, f"{_time(page.at)} in New York, from the database alone: no broker was asked")
     for account in page.accounts:
         console.line()
-        _account(account, page.at, console)
+        _account(account, page, console)
 
 
-def _account(account: AccountStatus, now: datetime, console: Console) -> None:
-    if account.account_number is None:
-        pinned = "no broker account pinned yet: the first pass pins it"
+def _account(account: AccountStatus, page: StatusPage, console: Console) -> None:
+    now = page.at
+    if account.account_number is not None:
+        kind = "LIVE" if account.environment == "live" else account.environment or NOTHING
+        pinned = f"broker account {account.account_number}, {kind}, {account.broker or NOTHING}"
+    elif page.live:
+        pinned = f"no broker account pinned: python -m lib.control pin NUMBER --account {account.name}"
     else:
-        pinned = (
-            f"broker account {account.account_number}, {account.environment or NOTHING}, {account.broker or NOTHING}"
-        )
-    say(console, f"account {account.name}: {pinned}")
+        pinned = "no broker account pinned yet: the first pass pins it"
+    say(console, f"account {account.name}: {pinned}", style="bold red" if page.live else "")
     _attention(account.attention, console)
     console.line()
     _trades(account, now, console)

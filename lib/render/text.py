@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from lib.domain.money import text
 from lib.domain.states import TradeStatus
+from lib.render.checkup import write_checkup
 from lib.render.control import write_control
 from lib.render.explain import write_story
+from lib.render.leaving import write_leaving
 from lib.render.status import write_status
 from lib.render.table import (
     NOTE_CHARS_MAX,
@@ -27,10 +29,12 @@ from lib.render.table import (
     say,
     write_table,
 )
+from lib.views.checkup import CheckupPage
 from lib.views.control import ControlPage
 from lib.views.decisions import CheckLine, DecisionRow, DecisionsPage, OutcomesPage, PreviewPage
 from lib.views.explain import ExplainPage
 from lib.views.journal import JournalPage, JournalRow
+from lib.views.leaving import LeavingPage
 from lib.views.pages import Page
 from lib.views.replay import ReplayPage
 from lib.views.status import StatusPage
@@ -84,6 +88,10 @@ def _write(page: Page, console: Console) -> None:
             write_status(page, console)
         case ExplainPage():
             write_story(page, console)
+        case CheckupPage():
+            write_checkup(page, console)
+        case LeavingPage():
+            write_leaving(page, console)
 
 
 def _replay(page: ReplayPage, console: Console) -> None:

@@ -110,7 +110,7 @@ def _account_row(store: SqlStore, account: str, now: datetime) -> tuple[Account,
     if twin is not None:
         key = variable("ALPACA_API_KEY", account)
         raise ConfigError(f"account {account!r}: there is {twin!r}, and {key} could be the key of either")
-    namespace = _new_namespace({row.namespace for row in known.values()})
+    namespace = new_namespace({row.namespace for row in known.values()})
     values = {"account": account, "namespace": namespace}
     try:
         store.write([Insert(table=tables.account.name, values=values)], run_id="init", at=now)
@@ -119,7 +119,8 @@ def _account_row(store: SqlStore, account: str, now: datetime) -> tuple[Account,
     return store.account(account), True
 
 
-def _new_namespace(taken: Collection[str]) -> str:
+def new_namespace(taken: Collection[str]) -> str:
+    """Return a namespace that none of `taken` is."""
     while True:
         namespace = "".join(secrets.choice(_ALPHABET) for _ in range(NAMESPACE_CHARS))
         if namespace not in taken:

@@ -40,10 +40,12 @@ class Store(Protocol):
     def trades_since(self, account: str, since: datetime) -> tuple[Trade, ...]:
         """Read the trades made or ended at or after `since`, closed ones too, in the order of their ids."""
 
-    def history(self, account: str, *, since: datetime, broker_order_ids: Collection[str]) -> Rows:
+    def history(
+        self, account: str, *, since: datetime, broker_order_ids: Collection[str], decision_ids: Collection[int] = ()
+    ) -> Rows:
         """Read all rows of each trade, ended ones too, that is open, has one of these orders or a row made since then.
 
-        Decisions, coverage and runs are left out.
+        Of decisions those of these ids are read, with the account's older namespaces; coverage and runs are left out.
         """
 
     def known(

@@ -7,6 +7,7 @@ between those ends, because no database finds "not in" by index.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -159,6 +160,9 @@ _TRADE_CHANGES = QUANTITY_CHANGE.select(tables.quantity_change.c.trade_id.in_(_I
     tables.quantity_change.c.id
 )
 _DECISIONS = DECISION.select(tables.decision.c.id.in_(_IDS)).order_by(tables.decision.c.id)
+_ACCOUNT_EVENTS = select(tables.event.c.columns).where(
+    tables.event.c.table_name == tables.account.name, tables.event.c.row_id == bindparam("row")
+)
 _TRADED = select(tables.journal.c.decision_id).where(
     tables.journal.c.account == _ACCOUNT, tables.journal.c.decision_id.in_(_IDS)
 )
@@ -273,7 +277,19 @@ def trades_since(connection: Connection, name: str, since: datetime) -> tuple[Tr
     return records(connection, TRADE, _TRADES, {"ids": ids}) if ids else ()
 
 
-def history(connection: Connection, name: str, since: datetime, broker_order_ids: Iterable[str]) -> Rows:
+def namespaces(connection: Connection, row: Account) -> frozenset[str]:
+    """Return every namespace that an account ever had: its events name them, a restore renews it."""
+    written = connection.execute(_ACCOUNT_EVENTS, {"row": row.id}).scalars()
+    return frozenset(str(json.loads(columns)["namespace"]) for columns in written) | {row.namespace}
+
+
+def history(
+    connection: Connection,
+    name: str,
+    since: datetime,
+    broker_order_ids: Iterable[str],
+    decision_ids: Iterable[int] = (),
+) -> Rows:
     """Return all rows of the trades that are open, have one of these orders, or a row made since then."""
     which, wanted = {"account": name}, frozenset(broker_order_ids)
     ids = set(connection.execute(_LIVE_TRADE_IDS, which | {"watched_from": since}).scalars())
@@ -286,8 +302,15 @@ def history(connection: Connection, name: str, since: datetime, broker_order_ids
     def all_of(shape: Shape[R], statement: Select[Any]) -> tuple[R, ...]:
         return tuple(row for chunk in chunks for row in records(connection, shape, statement, {"ids": chunk}))
 
+    of_account = account(connection, name)
+    named = sorted(decision_ids)
+    parts = [named[n : n + TRADES_PER_READ_MAX] for n in range(0, len(named), TRADES_PER_READ_MAX)]
+    decided = [_decided(connection, name, part) for part in parts]
     return Rows(
-        account=account(connection, name),
+        account=of_account,
+        namespaces=namespaces(connection, of_account) - {of_account.namespace},
+        decisions=tuple(each for found, _ in decided for each in found if each.account == name),
+        traded_decision_ids=frozenset(each for _, traded in decided for each in traded),
         trades=all_of(TRADE, _TRADES),
         orders=all_of(ORDER, _ORDERS),
         fills=all_of(FILL, _FILLS),
@@ -313,7 +336,15 @@ def _decisions(
     connection: Connection, name: str, trades: tuple[Trade, ...]
 ) -> tuple[tuple[Decision, ...], frozenset[int]]:
     claimed = {trade.decision_id for trade in trades}
-    ids = sorted(claimed.union(connection.execute(_WAITING_DECISION_IDS, {"account": name}).scalars()))
+    waiting = connection.execute(_WAITING_DECISION_IDS, {"account": name}).scalars()
+    return _decided(connection, name, claimed.union(waiting))
+
+
+def _decided(
+    connection: Connection, name: str, decision_ids: Iterable[int]
+) -> tuple[tuple[Decision, ...], frozenset[int]]:
+    """Return the decisions of these ids, and which of them have a trade."""
+    ids = sorted(set(decision_ids))
     if not ids:
         return (), frozenset()
     traded = connection.execute(_TRADED, {"account": name, "ids": ids}).scalars()

@@ -46,6 +46,9 @@ class Database(Protocol):
     def hold_account(self, account: str, wait_s: float) -> AbstractContextManager[bool]:
         """Exclude every other holder of `account`, in any process, until the context ends or the process dies."""
 
+    def held_since(self, account: str) -> datetime | None:
+        """Return since when somebody has held the account; None if nobody does now."""
+
 
 class SqlStore(Store):
     """`store.port.Store`."""
@@ -105,6 +108,10 @@ class SqlStore(Store):
         """Hold the account for one pass; yields False if another pass kept it for `wait_s` seconds."""
         return self._database.hold_account(account, wait_s)
 
+    def held_since(self, account: str) -> datetime | None:
+        """Return since when somebody has held the account; None if nobody does now."""
+        return self._database.held_since(account)
+
     def account(self, account: str) -> Account:
         """Return the row of `account`; ConfigError if the database has none of that name."""
         with self.reading() as connection:
@@ -130,10 +137,12 @@ class SqlStore(Store):
         with self.reading() as connection:
             return selection.trades_since(connection, account, since)
 
-    def history(self, account: str, *, since: datetime, broker_order_ids: Collection[str]) -> Rows:
+    def history(
+        self, account: str, *, since: datetime, broker_order_ids: Collection[str], decision_ids: Collection[int] = ()
+    ) -> Rows:
         """Read all rows of each trade that is open, has one of these orders or a row made since then."""
         with self.reading() as connection:
-            return selection.history(connection, account, since, broker_order_ids)
+            return selection.history(connection, account, since, broker_order_ids, decision_ids)
 
     def known(
         self, account: str, *, broker_order_ids: Collection[str], activity_ids: Collection[str]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
@@ -78,6 +79,10 @@ class SqliteDatabase:
         """Lock the account's file in the state directory; the system lets go of it if this process dies."""
         return _hold(self.state_dir / "locks" / checked_account_name(account), wait_s)
 
+    def held_since(self, account: str) -> datetime | None:
+        """Try the lock for a moment, which a pass that comes then does not notice: it tries again for a minute."""
+        return _held_since(self.state_dir / "locks" / checked_account_name(account))
+
 
 def open_store(url: str, state_dir: Path, *, durable: bool = True, create: bool = False) -> SqlStore:
     """Open the database at `url`; `sqlite://` is one in memory, gone with the store.
@@ -112,6 +117,14 @@ def open_database(url: str, state_dir: Path, *, durable: bool = True, create: bo
     event.listen(engine, "begin", _begin)
     writer = engine.execution_options(begin="BEGIN IMMEDIATE")
     return SqliteDatabase(str(path) if path else MEMORY, engine, writer, state_dir)
+
+
+def database_path(url: str) -> Path:
+    """Return the file of a database, whether it is there or not. Raises ConfigError for one in memory."""
+    name = _database_name(url)
+    if name == MEMORY:
+        raise ConfigError("DATABASE_URL names no file: a database in memory is gone with its program")
+    return Path(name).absolute()
 
 
 def checked_account_name(account: str) -> str:
@@ -193,7 +206,27 @@ def _hold(path: Path, wait_s: float) -> Iterator[bool]:
     except OSError as error:
         raise ConfigError(f"lock file {path}: {error.strerror}") from error
     try:
-        yield _locked(functools.partial(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB), wait_s)
+        held = _locked(functools.partial(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB), wait_s)
+        if held:
+            os.utime(file)  # since when, for those who look
+        yield held
+    finally:
+        os.close(file)
+
+
+def _held_since(path: Path) -> datetime | None:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"lock file {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return datetime.fromtimestamp(os.fstat(file).st_mtime, UTC)
+    else:
+        return None
     finally:
         os.close(file)
 

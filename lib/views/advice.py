@@ -53,7 +53,7 @@ ADVICE: Mapping[str, str] = {
     "HALTED": "mend the reason it gives, then python -m lib.control resume; a file HALT has to be removed",
     "FROZEN": "mend the reason it gives, then python -m lib.control resume; until then no stop is placed",
     "MISSED": "is cron running, and this crontab installed? read the stage's log in var/log, or run the stage by hand",
-    "UNDELIVERED": "look for lines that begin with alerts: in var/log, and try the addresses in ALERT_URLS",
+    "UNDELIVERED": "look for lines that begin with alerts: in var/log/cron.log, and try the addresses in ALERT_URLS",
     "SKIPPED": "one pass holds the account for long: look for a stage that hangs",
 }
 """By code. One that is not here gets the advice of INCOMPLETE."""

@@ -33,7 +33,7 @@ class ControlRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
-    """One account and the broker account that it belongs to; without a number the next pass pins what it reaches."""
+    """One account and the broker account that it belongs to; of play money, the next pass pins what it reaches."""
 
     account: str
     account_number: str | None
@@ -43,16 +43,25 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPage:
-    """`done` is what the command did, `stopped` what is in force now, `notes` what a person should know of it."""
+    """`done` is what the command did, `stopped` what is in force now, `notes` what a person should know of it.
+
+    `live`: the settings are for real money.
+    """
 
     done: tuple[str, ...]
     stopped: tuple[ControlRow, ...]
     accounts: tuple[AccountRow, ...]
     notes: tuple[str, ...]
+    live: bool = False
 
 
 def control_page(
-    controls: Iterable[Control], accounts: Iterable[Account], *, done: Iterable[str] = (), notes: Iterable[str] = ()
+    controls: Iterable[Control],
+    accounts: Iterable[Account],
+    *,
+    done: Iterable[str] = (),
+    notes: Iterable[str] = (),
+    live: bool = False,
 ) -> ControlPage:
     """Lay out the controls that stop something, in the order in which they come."""
     return ControlPage(
@@ -68,6 +77,7 @@ def control_page(
             for each in accounts
         ),
         notes=tuple(notes),
+        live=live,
     )
 
 

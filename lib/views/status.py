@@ -161,15 +161,16 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusPage:
-    """All accounts asked for, at one moment."""
+    """All accounts asked for, at one moment. `live`: the settings are for real money."""
 
     at: datetime
+    live: bool = False
     accounts: tuple[AccountStatus, ...] = field(default_factory=tuple)
 
 
-def status_page(standings: Iterable[Standing], *, now: datetime, local: Local) -> StatusPage:
+def status_page(standings: Iterable[Standing], *, now: datetime, local: Local, live: bool = False) -> StatusPage:
     """Lay out accounts in the order in which they come."""
-    return StatusPage(at=local(now), accounts=tuple(_account(each, local) for each in standings))
+    return StatusPage(at=local(now), live=live, accounts=tuple(_account(each, local) for each in standings))
 
 
 def _account(standing: Standing, local: Local) -> AccountStatus:

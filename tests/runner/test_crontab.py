@@ -31,6 +31,12 @@ def test_the_shipped_lines_fire_by_interval_on_every_day_of_any_zone():
     assert [len(minutes(job)) for job in read_crontab(REPOSITORY / "crontab")] == [288, 288, 144]
 
 
+def test_a_job_has_the_limits_that_its_line_gives_to_timeout(tmp_path):
+    assert {(job.limit_s, job.kill_after_s) for job in read_crontab(REPOSITORY / "crontab")} == {(270, 30)}
+    (job,) = line(tmp_path, "* * * * * timeout -k 5 60 .venv/bin/python order_monitor.py --if-due\n")
+    assert (job.limit_s, job.kill_after_s) == (60, 5)
+
+
 @pytest.mark.parametrize(
     ("fields", "count"),
     [

@@ -43,7 +43,7 @@ def test_bad_settings_are_told_all_at_once_one_line_each(bare):
     [
         (UNSET | KEYS, ["BROKER: Alpaca keys are set", "BROKER=alpaca", "BROKER=local"]),
         ({"BROKER": "alpaca"}, ["ALPACA_API_KEY: needed", "ALPACA_SECRET_KEY: needed"]),
-        (KEYS | {"BROKER": "alpaca", "ALPACA_PAPER": "false"}, ["ALPACA_PAPER: live trading is not offered"]),
+        (KEYS | {"BROKER": "alpaca", "ALPACA_PAPER": "false"}, ["add --live"]),
         (
             KEYS | {"BROKER": "alpaca", "ALPACA_BASE_URL": "https://example.com"},
             ["ALPACA_BASE_URL", "neither Alpaca's"],
@@ -105,12 +105,14 @@ def test_another_broker_account_than_the_one_pinned_is_refused(waiting):
     waiting.done(MONITOR)
     ((pinned,),) = waiting.sql("SELECT account_number FROM account")
     elsewhere = waiting.folder / "elsewhere"
-    before = waiting.tables("stage_run")
+    freezing = ("stage_run", "control", "event")
+    before = waiting.tables(*freezing)
     (said,) = waiting.refused(2, EXECUTOR, STATE_DIR=str(elsewhere))
     assert f"pinned to the broker account {pinned}" in said
     assert "nothing was sent" in said
     assert waiting.refused(2, EXECUTOR, "--dry-run", STATE_DIR=str(elsewhere)) == [said]
-    assert waiting.tables("stage_run") == before
+    assert waiting.tables(*freezing) == before
+    assert waiting.sql("SELECT scope, state FROM control") == [("account:main", "FROZEN")]
     assert waiting.sql("SELECT outcome FROM stage_run ORDER BY id") == [("done",), ("incomplete",)]
     waiting.state = elsewhere  # where the fixture looks for orders
 

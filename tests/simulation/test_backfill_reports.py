@@ -90,8 +90,13 @@ def test_orders_of_a_database_that_was_given_a_new_namespace_are_still_its_own(m
     look(made, at(16, 15, 5))
     with restored.store.writing() as connection:
         connection.execute(sql("UPDATE account SET namespace='other'"))
-    (problem,) = backfill(restored, since=SINCE).result.problems
-    assert (problem.code, problem.message.partition(":")[0]) == ("UNKNOWN_ORDER", "sim-t1-exit-1")
+    assert backfill(restored, since=SINCE).result.problems == ()
+    orders = [(o.client_order_id, o.order_type) for o in queries.orders_of(restored.store, 1)]
+    assert orders == [
+        ("sim-d1-entry-1", "ENTRY"),
+        ("sim-t1-exit-1", "TAKE_PROFIT"),
+        ("sim-t1-exit-1-stop", "STOP_LOSS"),
+    ]
 
 
 def test_orders_of_other_hands_are_counted_and_no_problem(make):

@@ -77,8 +77,9 @@ def edited(crontab, home):
 
 
 def logs_of(home):
-    """Return what each stage wrote into the file that the crontab names for it."""
-    files = {stage.removesuffix(".py"): home / "var" / "log" / f"{stage.removesuffix('.py')}.log" for stage in STAGES}
+    """Return what each stage wrote into its log, and what cron kept of what never got there."""
+    files = {stage.removesuffix(".py"): home / "state" / "log" / f"{stage.removesuffix('.py')}.log" for stage in STAGES}
+    files["cron"] = home / "var" / "log" / "cron.log"
     return {name: file.read_text(encoding="utf-8") if file.exists() else "" for name, file in files.items()}
 
 
@@ -104,14 +105,16 @@ def test_the_shipped_crontab_trades_and_logs_on_a_host_far_from_new_york(cron, i
     crontab.write_text(edited((ROOT / "crontab").read_text(encoding="utf-8"), home), encoding="utf-8")
     began, ends = datetime.now(UTC), time.monotonic() + FIRED_S_MAX
     with running(cron, crontab, zone) as process:
-        while not all(f"{name}: broker local paper account PA" in text for name, text in logs_of(home).items()):
+        while not all("stage.finished" in text for name, text in logs_of(home).items() if name != "cron"):
             assert process.poll() is None, process.stdout.read()
             assert time.monotonic() < ends, logs_of(home)
             time.sleep(0.5)
     logs = logs_of(home)
-    assert [text for text in logs.values() if "error" in text or "problem" in text] == []
+    assert logs.pop("cron") == ""
+    assert [text for text in logs.values() if " error " in text or " problem " in text] == []
+    assert all("broker local paper account PA" in text for text in logs.values())
     assert {stage for (stage,) in installed.sql("SELECT stage FROM stage_run WHERE outcome = 'done'")} == set(logs)
-    assert "send buy 10 AAPL limit 150.02 day" in logs["order_executor"]
+    assert "buy 10 AAPL limit 150.02 day" in logs["order_executor"]
     assert installed.orders()[0]["side"] == "buy"
     ((told,),) = installed.sql("SELECT submitted_at FROM order_execution WHERE order_type = 'ENTRY'")
     assert began <= datetime.fromisoformat(told).replace(tzinfo=UTC) <= datetime.now(UTC)

@@ -18,12 +18,15 @@ COMMANDS = (
     "-m lib.decide",
     "-m lib.control",
     "-m lib.status",
+    "-m lib.doctor",
+    "-m lib.health",
     "-m lib.explain",
+    "-m lib.loop",
     "-m lib.replay",
     "-m lib.paper_broker",
 )
 VERBS = {
-    "-m lib.store": ("init",),
+    "-m lib.store": ("init", "backup", "restore", "prune"),
     "-m lib.decide": ("add", "approve", "list", "import"),
     "-m lib.control": ("halt", "reduce", "freeze", "resume", "list", "pin"),
     "-m lib.paper_broker": ("fetch-bars",),

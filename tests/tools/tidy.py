@@ -12,7 +12,7 @@ from pathlib import Path
 Sources = dict[str, str]
 
 ROOT = Path(__file__).parents[2]
-WATCHED = ("*.py", "lib/**/*.py", "bench/**/*.py", "tests/**/*.py")
+WATCHED = ("*.py", "lib/**/*.py", "deploy/*.py", "bench/**/*.py", "tests/**/*.py")
 
 PURE = ("lib/domain/", "lib/planning/", "lib/invariants/", "lib/views/")
 EXCHANGE = "lib/paper_broker/exchange/"  # pure too, but for its seeded dice
@@ -61,13 +61,14 @@ IMPORTED_BY = (
     ("tenacity", ("lib/broker/",)),
     ("sqlalchemy", ("lib/store/",)),
     ("alembic", ("lib/store/",)),
-    ("sqlite3", ("lib/store/sqlite.py", "lib/paper_broker/")),
+    ("sqlite3", ("lib/store/sqlite.py", "lib/store/sqlite_files.py", "lib/paper_broker/")),
+    ("schedule", ("lib/loop.py",)),
     ("starlette", ("lib/paper_broker/",)),
     ("uvicorn", ("lib/paper_broker/",)),
 )
 
 SQLITE_WORDS = re.compile(r"\b(PRAGMA|BEGIN IMMEDIATE|INSERT OR|sqlite_master|AUTOINCREMENT|VACUUM)\b")
-SQLITE_HOMES = ("lib/store/sqlite.py", "lib/paper_broker/")
+SQLITE_HOMES = ("lib/store/sqlite.py", "lib/store/sqlite_files.py", "lib/paper_broker/")
 CLOCK_READS = frozenset(
     {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
 )

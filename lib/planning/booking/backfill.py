@@ -305,7 +305,7 @@ def _not_in_rows(told: Rows, orders: Iterable[BrokerOrder]) -> tuple[tuple[Probl
     Rows of ours that were sent may carry an older namespace than the account's.
     """
     sent = (o.client_order_id.partition("-")[0] for o in told.orders if o.payload is not None)
-    namespaces = {told.account.namespace, *sent}
+    namespaces = {told.account.namespace, *told.namespaces, *sent}
     ours = {o.alpaca_order_id for o in told.orders} | {o.client_order_id for o in told.orders}
     problems: list[Problem] = []
     others: list[BrokerOrder] = []

@@ -95,7 +95,7 @@ def order_size(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:
     """Refuse orders for nothing, or beyond the limits of shares and money (check-R2, check-R3)."""
     limits, cost = world.limits, qty * trade.entry
     if qty <= 0:
-        reason = f"risk, position limit and buying power leave room for none at {text(trade.entry)}"
+        reason = f"risk, limits and buying power leave room for none at {text(trade.entry)}"
         return Refused(code="SIZE", reason=reason, final=False)
     if qty > limits.order_qty_max and not is_coin(trade.symbol):
         reason = f"{text(qty)} shares are more than the limit of {text(limits.order_qty_max)}"

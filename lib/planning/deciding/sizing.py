@@ -1,4 +1,4 @@
-"""How many shares: what the risk, the account and the buying power allow, whichever is least."""
+"""How many shares: what the risk, the limits and the buying power allow, whichever is least."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def size(
     most = min(
         limits.risk_per_trade * account.equity / risk_per_share(trade),
         limits.position_share_max * account.equity / cost,
+        limits.order_notional_max / trade.entry,
         buying_power / cost,
     )
     return (most / step).to_integral_value(rounding=ROUND_FLOOR) * step

@@ -1,0 +1,31 @@
+"""What `make uninstall` reads: the journal, and what each account has at the broker. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lib.domain.records import Account
+from lib.errors import PipelineError, WrongAccount
+from lib.store import queries
+from lib.store.sql import SqlStore
+from lib.tools import Tools
+from lib.views.leaving import AccountLeft, LeavingPage, account_left
+
+
+def leaving(store: SqlStore, tools_of: Callable[[str], Tools]) -> LeavingPage:
+    """Read every account; one whose broker does not answer is on the page with the reason, and stops no other."""
+    return LeavingPage(accounts=tuple(_account(store, row, tools_of(row.account)) for row in queries.accounts(store)))
+
+
+def _account(store: SqlStore, row: Account, tools: Tools) -> AccountLeft:
+    broker, trades = tools.broker, queries.journal(store, row.account)
+    try:
+        number = broker.account().account_number
+        if row.account_number not in {None, number}:
+            raise WrongAccount(
+                f"it is pinned to the broker account {row.account_number}, these settings reach {number}"
+            )
+        orders, positions = broker.live_orders(), broker.positions()
+    except PipelineError as error:
+        return account_left(row, broker.where, trades, (), (), unread=str(error))
+    return account_left(row, f"{broker.where} account {number}", trades, positions.values(), orders)
