@@ -26,8 +26,9 @@ def test_what_a_person_must_mend_is_told_once_however_often_cron_finds_it(swappe
         for _ in range(2):
             code, _, err = swapped.run(MONITOR, ALERT_URLS=address)
             assert (code, "pinned to the broker account PA3OTHER" in err, "alerts:" in err) == (2, True, False)
-    assert [message["title"] for message in got] == ["trading-monitor main: 1 alert"]
+    assert [message["title"] for message in got] == ["trading-monitor main: 2 alerts"]
     assert "PERSON_NEEDED: account main is pinned to the broker account PA3OTHER" in got[0]["message"]
+    assert "FROZEN: " in got[0]["message"]
     assert delivered(swapped) == 1
 
 

@@ -9,6 +9,7 @@ from lib.simulation.faults import Faults, Kind, with_faults
 from lib.simulation.lifecycles import PARTIAL_FILLS_THEN_TARGET
 from lib.simulation.world import world
 from lib.store import queries
+from tests.tools.sampling import some
 
 EFFECTS_AT_LEAST = 12
 OF_THE_MOMENT = (
@@ -62,7 +63,7 @@ def end_state(made):
 
 
 @pytest.mark.case("fail-G1", "fail-H5")
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", some(Kind, 2))
 @pytest.mark.slow
 def test_every_single_fault_of_a_partial_fill_leads_to_the_same_end(kind, tmp_path, record_property):
     lifecycle = PARTIAL_FILLS_THEN_TARGET
