@@ -17,7 +17,7 @@ INHERITED := $(filter ALPACA_% PAPER_% ALERT_URLS HEARTBEAT_URL BROKER DATABASE_
 CLEAN_RUN := env -u PYTHONDONTWRITEBYTECODE $(addprefix -u ,$(INHERITED)) $(RUN)
 
 .DEFAULT_GOAL := help
-.PHONY: help install uninstall demo test test-fast prove lint bench sessions docs paper-broker conformance-alpaca clean again
+.PHONY: help install upgrade uninstall demo test test-fast prove lint bench sessions docs paper-broker conformance-alpaca clean again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target what; do \
@@ -25,6 +25,9 @@ help: ## list the targets
 
 install: $(RUNTIME) ## make .env, database and logs, whichever is missing; print the command that installs the crontab
 	@$(RUN) -m deploy.install
+
+upgrade: $(RUNTIME) ## put a newer version in place while the stages run; TO=v1.2 names it
+	@$(RUN) -m deploy.upgrade $(TO)
 
 uninstall: $(RUNTIME) ## list positions and orders at the broker, cancel none; print the commands that take it all away
 	@$(RUN) -m deploy.uninstall

@@ -63,6 +63,7 @@ lib/            runner.py accounts.py passes.py backfill.py gather.py news.py ap
                 taking_back.py the end of a restore;
                 bootstrap.py config.py errors.py logs.py due.py clock.py sessions.py crontab.py; standing.py what
                 status reads; leaving.py what make uninstall reads; jobs.py the crontab's jobs as processes of loop.py
+                upgrading.py one version in the place of another
                 heartbeat.py tells a monitor outside; commands: __main__.py decide.py control.py status.py doctor.py
                 health.py explain.py replay.py loop.py
 """

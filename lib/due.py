@@ -28,6 +28,9 @@ VERSION = 1
 AHEAD = 30  # sessions listed beyond the one that opened last; after that many the file no longer counts
 LATE = timedelta(minutes=10)  # two ticks: the first may find another pass at work, or cron busy
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CODE = os.path.dirname(os.path.abspath(__file__))
+CODE_INODE = os.stat(CODE).st_ino  # an upgrade puts another directory under this name
+UNDER_WAY = ".upgrade/under-way.json"
 
 TICK = timedelta(minutes=5)
 VALUATION = timedelta(minutes=10)
@@ -36,6 +39,19 @@ ENTRIES_START = timedelta(minutes=15)  # after the open
 ENTRIES_END = timedelta(minutes=30)  # before the close
 MONITOR_AFTER_CLOSE = timedelta(hours=2)
 VALUATION_AFTER_CLOSE = timedelta(hours=2, minutes=15)
+
+
+def upgrade_under_way() -> bool:
+    """Say whether an upgrade is at work or died at it: then `lib.upgrading` settles which version this is."""
+    return os.path.exists(os.path.join(REPOSITORY, UNDER_WAY))
+
+
+def code_was_replaced() -> bool:
+    """Say whether another version has taken this one's place since it was loaded."""
+    try:
+        return os.stat(CODE).st_ino != CODE_INODE
+    except FileNotFoundError:
+        return True
 
 
 def nothing_due(stage: str, now: datetime, environ: Mapping[str, str]) -> bool:

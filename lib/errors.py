@@ -4,6 +4,7 @@
     ├── ConfigError              2   a setting, file or schema that a person must mend
     │   └── KeysRefused          2   the broker does not take the keys
     ├── WrongAccount             2   another broker account than the one pinned
+    ├── CodeReplaced             1   an upgrade took this version's place while it waited
     └── Unavailable              1   the next pass may succeed
         ├── BrokerUnavailable    1
         └── StoreUnavailable     1
@@ -34,6 +35,12 @@ class WrongAccount(PipelineError):
     """The broker answers for another account than the one pinned."""
 
     exit_code = 2
+
+
+class CodeReplaced(PipelineError):
+    """Another version is in place of this one, which must not go on; the next pass is of that version."""
+
+    exit_code = 1
 
 
 class Unavailable(PipelineError):

@@ -44,6 +44,10 @@ class _Desk(NamedTuple):
 def run_stage(stage: str, about: str, argv: Sequence[str] | None = None) -> int:
     """Run one stage as a script: parse, ask the gate, run one pass (or one every --watch seconds), print."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and due.upgrade_under_way():
+        from lib.upgrading import settle
+
+        return guarded(settle)
     if "--if-due" in words and not {"--help", "-h", "--backfill"} & set(words) and _nothing_due(stage):
         return 0
     if argv is not None:

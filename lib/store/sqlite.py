@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
-from lib.errors import ConfigError, PipelineError, StaleRow, StoreUnavailable
+from lib import due
+from lib.errors import CodeReplaced, ConfigError, PipelineError, StaleRow, StoreUnavailable
 from lib.store import tables
 from lib.store.sql import INIT, SqlStore
 
@@ -207,6 +208,8 @@ def _hold(path: Path, wait_s: float) -> Iterator[bool]:
         raise ConfigError(f"lock file {path}: {error.strerror}") from error
     try:
         held = _locked(functools.partial(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB), wait_s)
+        if held and due.code_was_replaced():
+            raise CodeReplaced("the program was upgraded while this waited for its account; start it again")
         if held:
             os.utime(file)  # since when, for those who look
         yield held

@@ -343,6 +343,7 @@ READERS = {
 @pytest.mark.parametrize("name", READERS)
 @FEW
 @given(data=st.data())
+@pytest.mark.slow
 def test_garbage_becomes_a_record_or_an_error_and_nothing_else(name, data):
     read, row, record = READERS[name]
     damaged = st.dictionaries(st.sampled_from(sorted(row())), JSON, min_size=1, max_size=4).map(row().__or__)

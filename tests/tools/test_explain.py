@@ -21,6 +21,8 @@ from lib.simulation.world import world
 from lib.store import queries
 from lib.views.explain import explain_page
 
+pytestmark = pytest.mark.slow  # each tells a whole life
+
 FALLING_ENTRY = ((at(16, 14, 40), "151"), (at(16, 15, 2), "149.50"))
 
 
@@ -107,7 +109,6 @@ def test_each_line_names_its_rows_its_run_and_the_reason_on_record(closed):
     assert queries.orders_of(closed.store, 1)[0].alpaca_order_id in ack
 
 
-@pytest.mark.slow
 def test_no_fill_is_told_before_its_order_whatever_the_brokers_clock_says(make_world):
     made = make_world(ScriptedFeed({"AAPL": steps((at(16, 14, 40), "149.50"))}))
     made.decide(**SWING_AAPL)
@@ -133,7 +134,6 @@ def test_a_journal_that_was_changed_by_hand_does_not_agree(closed):
     assert "the journal says 500.00: THEY DO NOT AGREE" in " ".join(page_text(page_of(closed)).split())
 
 
-@pytest.mark.slow
 def test_an_entry_cancelled_in_the_app_says_that_this_system_did_not_ask_for_it(make_world):
     made = make_world(aapl())
     made.decide(**SWING_AAPL)
@@ -159,7 +159,6 @@ def test_a_stop_that_was_already_through_tells_refusal_and_flatten(make_world):
     assert told(made)[-2][1].startswith("trade 1 closed, FLATTENED: 10 sold at 144 on average")
 
 
-@pytest.mark.slow
 def test_what_the_passes_said_of_an_uncovered_trade_is_one_line_however_often_they_said_it(make_world):
     faults = Faults([Fault(route="POST /v2/orders", n=n, kind=FaultKind.RATE_LIMIT) for n in range(2, 50)])
     made = make_world(aapl(), Options(partial_fill_rate=Decimal(0), faults=faults))
@@ -171,7 +170,6 @@ def test_what_the_passes_said_of_an_uncovered_trade_is_one_line_however_often_th
     assert re.fullmatch(r"stage_run \d+ to \d+", said[0].source)
 
 
-@pytest.mark.slow
 def test_an_order_whose_answer_was_lost_tells_the_looks_and_the_second_sending(make_world):
     faults = Faults([Fault(route="POST /v2/orders", n=1, kind=FaultKind.HTTP_500)])
     made = make_world(aapl(), Options(partial_fill_rate=Decimal(0), faults=faults))
@@ -185,7 +183,6 @@ def test_an_order_whose_answer_was_lost_tells_the_looks_and_the_second_sending(m
     ]
 
 
-@pytest.mark.slow
 def test_a_halt_of_its_symbol_is_part_of_the_story_that_of_another_is_not(make_world):
     made = make_world(aapl())
     made.decide(**SWING_AAPL)
@@ -197,8 +194,6 @@ def test_a_halt_of_its_symbol_is_part_of_the_story_that_of_another_is_not(make_w
     assert why(made, "symbol:main:") == ["earnings"]
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_shares_sold_in_the_app_are_part_of_the_story(make_world):
     made = make_world(aapl((at(16, 15, 31), "152")))
     made.decide(**SWING_AAPL)

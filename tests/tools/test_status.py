@@ -122,6 +122,7 @@ def test_an_uncovered_trade_is_named_once_and_loudly_with_the_reason_and_what_to
     assert "last pass without a problem: 2024-01-16 10:00 ET" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_an_order_of_unknown_outcome_is_listed_and_leaves_its_shares_uncovered_by_the_rows(left_by):
     options = after_the_entry(FaultKind.HTTP_500)
     left = left_by("unknown", FEED, at(16, 15, 6), SWING_AAPL, options=options)
@@ -169,6 +170,7 @@ def test_an_approved_decision_waits_also_before_a_pass_has_seen_its_tick(left_by
     ],
     ids=["in time", "one", "two", "next day"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_pass_is_missed_by_the_rule_of_the_gate(idle, now, missed):
     account = account_of(idle, now)
     assert {p.stage: p.missed_since for p in account.passes if p.missed_since} == dict(missed)
@@ -224,6 +226,7 @@ def test_a_stale_value_is_marked_and_its_age_is_its_quotes():
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.slow
 def test_no_line_of_the_page_is_wider_than_asked_for(uncovered, width):
     text = page_text(page_of(uncovered, at(19, 15, 0)), width=width)
     assert max(len(line) for line in text.splitlines()) <= width
