@@ -2,6 +2,7 @@
 # requirements file it stands for, until that file changes.
 
 PYTHON ?= python3
+SEED_GIVEN := $(SEED)
 SEED ?= 1
 
 VENV := .venv
@@ -41,8 +42,11 @@ test: lint ## check style and types, then run every test
 test-fast: $(DEV) ## run the tests that take less than a minute together
 	@$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m "not slow and not prove"
 
-prove: $(DEV) ## run the tests that take minutes: what make test does with few seeds, with many
-	@$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m prove
+# With MINUTES, RUNS or SEED the proof alone; without any, the long tests before it.
+PROOF := $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED_GIVEN),--seed $(SEED))
+prove: $(DEV) ## play schedules of trouble, MINUTES=90, RUNS=100000 or SEED=7; with none of them the long tests first
+	@$(if $(strip $(PROOF)),,$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m prove)
+	@$(CLEAN_RUN) -m lib.prove $(PROOF)
 
 lint: $(DEV) ## check style and types
 	@$(RUN) -m ruff check --quiet .
@@ -55,9 +59,10 @@ bench: $(RUNTIME) ## measure the start of the stages and the work of a pass
 sessions: $(DEV) ## write lib/sessions.csv anew from exchange_calendars
 	@$(RUN) -m tests.tools.make_sessions
 
-docs: $(DEV) ## write docs/commands.md and the switches of docs/paper-broker.md anew from the code
+docs: $(DEV) ## write docs/commands.md, the switches of docs/paper-broker.md and the invariants of docs/proof.md anew from the code
 	@$(CLEAN_RUN) -m tests.tools.make_commands
 	@$(CLEAN_RUN) -m tests.tools.make_switches
+	@$(CLEAN_RUN) -m tests.tools.make_proof_table
 
 paper-broker: $(RUNTIME) ## serve a paper broker of its own at http://127.0.0.1:8900
 	@mkdir -p var

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import shlex
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from lib.config import Settings
 from lib.crontab import ASKS, block
+from lib.errors import file_errors
+from lib.logs import FOLDER_MODE
 
 PRIVATE = 0o600
 
 
+@file_errors()
 def make_env(home: Path) -> str:
     """Make .env from its example, for its owner alone; one that is there is never touched. Say what there is."""
     env = home / ".env"
@@ -31,23 +35,29 @@ def make_env(home: Path) -> str:
     return f"made {env}: nothing is set in it yet"
 
 
+@file_errors()
 def fill(home: Path, settings: Settings) -> tuple[str, list[str]]:
     """Write var/crontab, var/systemd and var/logrotate.conf for this directory.
 
     Returns the crontab's lines as they are written, and the names of the units. Raises ConfigError for a directory
-    that cannot be named in them.
+    that cannot be named in them or written to.
     """
     lines = block((home / "crontab").read_text(encoding="utf-8"), str(home), live=settings.live)
     var, deploy = home / "var", home / "deploy"
-    (var / "log").mkdir(parents=True, exist_ok=True)
+    (var / "log").mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     (var / "systemd").mkdir(exist_ok=True)
     _replace(var / "crontab", lines)
-    units = sorted((deploy / "systemd").iterdir())
-    for unit in units:
+    units = {f"{unit.stem}-{tag(home)}{unit.suffix}": unit for unit in sorted((deploy / "systemd").iterdir())}
+    for name, unit in units.items():
         text = _filled(unit, home, settings)
-        _replace(var / "systemd" / unit.name, text.replace(ASKS, f"{ASKS} --live") if settings.live else text)
+        _replace(var / "systemd" / name, text.replace(ASKS, f"{ASKS} --live") if settings.live else text)
     _replace(var / "logrotate.conf", _filled(deploy / "logrotate.conf", home, settings))
-    return lines, [unit.name for unit in units]
+    return lines, list(units)
+
+
+def tag(home: Path) -> str:
+    """Return what tells the files of this directory from those of another copy, in folders that all of them share."""
+    return hashlib.sha256(os.fsencode(home)).hexdigest()[:6]
 
 
 def cron_command(home: Path, *, drop: bool = False) -> str:
@@ -65,8 +75,8 @@ def systemd_command(home: Path, units: list[str]) -> str:
     """Return the one command that installs the units of systemd and starts their timers."""
     folder = shlex.quote(str(home / "var" / "systemd"))
     return (
-        f"sudo cp {folder}/* /etc/systemd/system/ && sudo systemctl daemon-reload && sudo systemctl enable --now "
-        + (" ".join(unit for unit in units if unit.endswith(".timer")))
+        f"sudo cp {folder}/*-{tag(home)}.* /etc/systemd/system/ && sudo systemctl daemon-reload && "
+        "sudo systemctl enable --now " + (" ".join(unit for unit in units if unit.endswith(".timer")))
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from deploy.filling import cron_command, fill, make_env, systemd_command
+from deploy.filling import cron_command, fill, make_env, systemd_command, tag
+from lib.bootstrap import open_database
 from lib.clock import WallClock
 from lib.config import REPOSITORY, SETTINGS, load_settings
 from lib.runner import guarded
@@ -26,7 +27,7 @@ With systemd instead of cron (never both), from the units in {home}/var/systemd:
 
 Without either, in a container or on macOS: .venv/bin/python -m lib.loop
 The logs are rotated by {home}/var/logrotate.conf, once root has copied it to
-/etc/logrotate.d/trading-monitor.
+/etc/logrotate.d/trading-monitor-{tag}.
 """
 
 
@@ -40,9 +41,10 @@ def _run() -> int:
     say(make_env(REPOSITORY) + "\n")
     settings = load_settings()
     say(initialise(settings.database_url, settings.state_dir, now=WallClock().now()).line() + "\n")
+    open_database(settings).close()  # refuses what is of the other kind of trading, before a line of cron is shown
     lines, units = fill(REPOSITORY, settings)
     cron, systemd = cron_command(REPOSITORY), systemd_command(REPOSITORY, units)
-    say(NEXT.format(home=REPOSITORY, lines=lines, cron=cron, systemd=systemd))
+    say(NEXT.format(home=REPOSITORY, tag=tag(REPOSITORY), lines=lines, cron=cron, systemd=systemd))
     if settings.live:
         say("\nThese lines trade with real money: ALPACA_PAPER is false.\n")
     unseen = [name for name in SETTINGS if os.environ.get(name)]

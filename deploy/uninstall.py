@@ -48,7 +48,7 @@ def _list() -> int:
     settings, clock = load_settings(), WallClock()
     store = open_database(settings)
     try:
-        page = leaving(store, lambda account: open_tools(settings, store, account, clock))
+        page = leaving(store, lambda account: open_tools(settings, store, account, clock, look=True))
     finally:
         store.close()
     print_page(page, sys.stdout, as_json=False)

@@ -12,9 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from lib import due
@@ -31,6 +31,7 @@ from lib.upgrading import settle as settle_first
 
 UPSTREAM = "@{upstream}"
 HOLD_WAIT_S = 300
+HOLD_TOGETHER_S = 30
 PERSON = 2
 OF_THE_DIRECTORY = frozenset({"python", "schedule"})
 """Lines of doctor that tell of the directory it is started in, which is not yet the right one."""
@@ -78,13 +79,19 @@ def _commits(wanted: str) -> tuple[str, str]:
         _say("fetching")
         git(HERE, "fetch", "--quiet", "--tags")
     old = git(HERE, "rev-parse", "HEAD")
-    try:
-        new = git(HERE, "rev-parse", "--verify", "--quiet", f"{wanted}^{{commit}}")
-    except ConfigError:
-        raise ConfigError(f"git knows no {wanted}: make upgrade TO=NAME names a tag, branch or commit") from None
+    new = _commit(wanted)
     if git(HERE, "merge-base", old, new) != old:
         raise ConfigError(f"{_named(new)} does not follow {_named(old)}: only what is newer can be upgraded to")
     return old, new
+
+
+def _commit(wanted: str) -> str:
+    """Return what a name stands for; of a branch what the remote has of it, not what it was here."""
+    for name in (f"refs/tags/{wanted}", f"refs/remotes/origin/{wanted}", wanted):
+        with suppress(ConfigError):
+            return git(HERE, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    unknown = "the branch here follows none of a remote" if wanted == UPSTREAM else f"git knows no {wanted}"
+    raise ConfigError(f"{unknown}: make upgrade TO=NAME names a tag, branch or commit")
 
 
 def _named(commit: str) -> str:
@@ -93,12 +100,12 @@ def _named(commit: str) -> str:
 
 def _prepare(new: str) -> None:
     """Put the files of the new version beside the old ones, with a .venv of their own."""
-    beside, archive = HERE.beside, HERE.folder / "files.tar"
+    beside = HERE.beside
+    archive = beside / "files.tar"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(mode=0o700)
     git(HERE, "archive", "--format=tar", f"--output={archive}", new)
-    with tarfile.open(archive) as files:
-        files.extractall(beside, filter="data")
+    _child(["tar", "--no-same-owner", "--no-same-permissions", "-xf", archive.name], beside, _clean(), "unpacking")
     archive.unlink()
     exchange(beside / "lib", beside / "deploy")  # what this system cannot do shows here, where nothing is at stake
     exchange(beside / "lib", beside / "deploy")
@@ -107,6 +114,10 @@ def _prepare(new: str) -> None:
     _say("building .venv beside the one in place")
     python = os.environ.get("PYTHON") or Path(sys.executable).resolve()
     _child(["make", "--no-print-directory", f"PYTHON={python}", ".venv/.requirements"], beside, _clean(), "building")
+    for script in (beside / ".venv" / "bin").iterdir():  # they name the directory that they were made in
+        if not script.is_symlink():
+            made = script.read_bytes()
+            script.write_bytes(made.replace(os.fsencode(f"/{beside.relative_to(HERE.home)}/.venv"), b"/.venv"))
 
 
 def _upgrade(settings: Settings, old: str, new: str, lock: int) -> None:
@@ -136,7 +147,7 @@ def _file(settings: Settings) -> str:
 
 
 def _try(settings: Settings, init: list[str]) -> None:
-    """Let the new version migrate a copy, and its doctor find nothing that the old one's does not."""
+    """Let the new version migrate a copy, its doctor find nothing that the old one's does not, its stages plan."""
     before = _acts(HERE.home, _clean())
     trial = HERE.folder / "trial.db"
     sides = [trial.with_name(trial.name + suffix) for suffix in ("", *sqlite_files.SIDE_FILES)]
@@ -147,12 +158,22 @@ def _try(settings: Settings, init: list[str]) -> None:
         environ = _clean() | {"DATABASE_URL": f"{SQLITE}{trial}", "STATE_DIR": str(settings.state_dir)}
         _python(HERE.beside, init, environ, "the migration of a copy")
         after = _acts(HERE.beside, environ)
+        _rehearse(environ)
     finally:
         for path in sides:
             path.unlink(missing_ok=True)
     worse = [what for name, what in after.items() if name not in before]
     if worse:
         raise ConfigError("\n".join((f"the new version's doctor finds what the old one's does not; {STOPPED}", *worse)))
+
+
+def _rehearse(environ: Mapping[str, str]) -> None:
+    """Let each stage of the new version plan a round; one that fails must do so as the old one does."""
+    for stage in due.STAGES:
+        words = [".venv/bin/python", f"{stage}.py", "--dry-run"]
+        done = _start(HERE.beside, words, environ)
+        if done.returncode and done.returncode != _start(HERE.home, words, _clean()).returncode:
+            raise ConfigError(f"{stage} of the new version failed; {STOPPED}\n{done.stderr.strip()}")
 
 
 def _acts(home: Path, environ: Mapping[str, str]) -> dict[tuple[str, str | None], str]:
@@ -170,12 +191,16 @@ def _acts(home: Path, environ: Mapping[str, str]) -> dict[tuple[str, str | None]
 
 @contextmanager
 def _held(store: SqlStore, names: list[str]) -> Iterator[None]:
-    """Hold every account, for longer than cron lets a pass run."""
-    with ExitStack() as stack:
-        for name in sorted(names):
-            if not stack.enter_context(store.hold_account(name, wait_s=HOLD_WAIT_S)):
-                raise StoreUnavailable(f"a pass holds the account {name} and does not end; {STOPPED}")
-        yield
+    """Hold every account; wait for longer than cron lets a pass run, and meanwhile keep none of them from its pass."""
+    give_up = time.monotonic() + HOLD_WAIT_S
+    while True:
+        with ExitStack() as stack:
+            holds = (stack.enter_context(store.hold_account(name, wait_s=HOLD_TOGETHER_S)) for name in sorted(names))
+            if all(holds):
+                yield
+                return
+        if time.monotonic() > give_up:
+            raise StoreUnavailable(f"a pass holds an account and does not end; {STOPPED}")
 
 
 def _python(home: Path, words: list[str], environ: Mapping[str, str], what: str, lock: int | None = None) -> None:

@@ -27,9 +27,10 @@ planning/       rules, pure
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py
-                selection.py fetch.py writing.py queries.py alerts.py; __main__.py arguments.py the command:
+                selection.py fetch.py writing.py auditing.py queries.py alerts.py; __main__.py arguments.py the command:
                 init.py backups.py restoring.py pruning.py sqlite_files.py
-invariants/     always.py settled.py what must hold; evidence.py catalogue.py
+invariants/     always.py allowed.py settled.py attended.py trail.py compared.py what must hold; evidence.py
+                catalogue.py promises.py all in words; production.py what each pass asserts
 paper_broker/   another program: a local Alpaca
                 program.py the one way in; options.py profiles.py what may be switched; api.py call.py message.py
                 state.py clocks.py prices.py faults.py limiter.py transport.py server.py __main__.py
@@ -47,23 +48,31 @@ paper_broker/   another program: a local Alpaca
                 exchange/margin.py exchange/market.py exchange/matching.py exchange/opening.py exchange/postings.py
                 exchange/records.py exchange/refusal.py exchange/replacing.py exchange/rows.py exchange/rules.py
                 exchange/settlement.py exchange/ticket.py exchange/wash.py
-simulation/     world.py the only thing that drives stages in simulated time; faults.py lifecycles.py evidence.py
+simulation/     world.py the only thing that drives stages in simulated time; faults.py evidence.py
                 replaying.py a World with a table of decisions; story.py replay_arguments.py what to replay
+                lifecycles/shape.py lifecycles/plain.py lifecycles/days.py lifecycles/market.py lifecycles/asked.py
+                lifecycles/surprises.py lifecycles/kinds.py lifecycles/causes.py whole lives of trades as data
+                playing.py a life step by step, judged by judging.py; points.py around.py what may befall it;
+                snapshots.py lives put aside; explore.py every fault, alone and in pairs; drawn.py lives by a seed
+                proof/tasks.py proof/campaign.py proof/page.py proof/arguments.py proof/writing.py over all cores
+                fuzzing.py decision rows as nobody should write them: fuzz/rows.py fuzz/situations.py fuzz/payloads.py
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py
                 stops on their way in: control_arguments.py control_desk.py
                 what the loop may be told: loop_arguments.py
-checkup/        what doctor and health look at: host.py schedule.py accounts.py broker.py; looks.py both lists
+checkup/        what doctor and health look at: host.py schedule.py accounts.py broker.py promised.py; looks.py both;
+                command.py their command line
 views/          pages, pure: journal.py decisions.py control.py replay.py leaving.py; status.py and its advice.py;
-                checkup.py explain.py and its happenings.py; pages.py all of them
+                proof.py checkup.py explain.py and its happenings.py; pages.py all of them
 render/         printing.py as_json.py result.py backfill.py progress.py; text.py with table.py control.py status.py
-                explain.py leaving.py checkup.py
+                explain.py leaving.py checkup.py proof.py
 
 And by themselves:
-lib/            runner.py accounts.py passes.py backfill.py gather.py news.py apply.py alerts.py market.py tools.py
+lib/            runner.py accounts.py passes.py backfill.py gather.py news.py apply.py assertions.py alerts.py market.py
+                tools.py the ports and the clock;
                 taking_back.py the end of a restore;
                 bootstrap.py config.py errors.py logs.py due.py clock.py sessions.py crontab.py; standing.py what
                 status reads; leaving.py what make uninstall reads; jobs.py the crontab's jobs as processes of loop.py
                 upgrading.py one version in the place of another
                 heartbeat.py tells a monitor outside; commands: __main__.py decide.py control.py status.py doctor.py
-                health.py explain.py replay.py loop.py
+                health.py explain.py replay.py prove.py loop.py
 """

@@ -11,6 +11,7 @@ python -m lib.health           say in one exit code whether all is well, for mon
 python -m lib.explain TRADE    tell the whole story of a trade
 python -m lib.loop             run the stages in the foreground, where there is no cron
 python -m lib.replay           run everything over recorded prices, in simulated time
+python -m lib.prove            play schedules of trouble by the hundred thousand, and count what they break
 python -m lib.paper_broker     serve the built-in broker over HTTP
 python -m lib.store            make, migrate, back up, restore and prune the database
 Each says more with --help."""

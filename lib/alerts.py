@@ -45,6 +45,7 @@ class _Delivery:
     clock: Clock
     errors: TextIO
     until: float
+    live: bool
 
     def left_s(self) -> float:
         return max(self.until - time.monotonic(), 0)
@@ -57,6 +58,7 @@ def deliver(
     clock: Clock,
     errors: TextIO,
     *,
+    live: bool = False,
     deadline_s: float = DEADLINE_S,
 ) -> None:
     """Send one message for each account that has something to tell, all within the deadline; raises nothing.
@@ -69,7 +71,7 @@ def deliver(
         begun = time.monotonic()
         share = max(ends - begun, 0) / (len(names) - done)
         try:
-            _deliver(_Delivery(store, open_senders, clock, errors, until=begun + share), account)
+            _deliver(_Delivery(store, open_senders, clock, errors, until=begun + share, live=live), account)
         except CannotSend as error:
             errors.write(f"alerts: {error}\n")
         except Exception as error:  # noqa: BLE001 - the boundary: trading goes on, whatever a message meets
@@ -85,7 +87,7 @@ def _deliver(delivery: _Delivery, account: str) -> None:
     with store.hold_account(f"{account}-alerts", wait_s=delivery.left_s()) as held:
         events = store.alerts(account).events
         told = to_tell(events, clock.now())
-        if held and told and _sent(delivery, title(account, told), body(told)):
+        if held and told and _sent(delivery, title(account, told, live=delivery.live), body(told)):
             changes = delivered(told, events, clock.now())
             store.record_alerts(account, changes, run_id=RUN_ID, at=clock.now())
 
@@ -115,13 +117,13 @@ def _notify(target: Apprise, title: str, body: str) -> bool:
     return bool(target.notify(title=title, body=body, body_format="text"))
 
 
-def title(account: str, told: Sequence[Alert]) -> str:
-    """Say whose alerts these are, and how many."""
+def title(account: str, told: Sequence[Alert], *, live: bool = False) -> str:
+    """Say whose alerts these are, loudly if money is real, and how many."""
     opened = sum(1 for each in told if each.is_open)
     ended = len(told) - opened
     counted = [f"{opened} alert{'' if opened == 1 else 's'}"] if opened else []
     counted += [f"{ended} over"] if ended else []
-    return f"trading-monitor {account}: {', '.join(counted)}"
+    return f"trading-monitor {'LIVE ' if live else ''}{account}: {', '.join(counted)}"
 
 
 def body(told: Sequence[Alert]) -> str:

@@ -9,7 +9,7 @@ lets the other passes work the account again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from lib.apply import apply
@@ -22,7 +22,7 @@ from lib.errors import ConfigError
 from lib.gather import backfill_snapshot
 from lib.logs import Log
 from lib.passes import HOLD_WAIT_S, check_account
-from lib.planning.booking.adopting import adopt, decisions_named, released
+from lib.planning.booking.adopting import adopt, decisions_named, released, strangers
 from lib.planning.booking.backfill import Rebuilt, rebuild
 from lib.tools import Tools
 
@@ -91,6 +91,8 @@ def _run(report: BackfillResult, tools: Tools, log: Log) -> None:
     report.fills_read = len(history.fills)
     tell("backfill.fills", read=report.fills_read)
     rebuilt = _rounds(report, tools, history)
+    if marked(tools.store.controls(result.account), result.account) is not None:
+        rebuilt = replace(rebuilt, problems=(*rebuilt.problems, *strangers(rebuilt.others)))
     result.problems, report.others = rebuilt.problems, rebuilt.others
     if not report.dry_run:
         _release(report, tools, rebuilt)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
+from lib import due
 from lib.accounts import left_open
 from lib.clock import Clock
 from lib.config import MAIN, REPOSITORY, Settings, no_keys
@@ -26,12 +28,13 @@ if TYPE_CHECKING:  # a command that only reads the database loads no broker
 LOCAL_URL = "http://paper.local"
 
 
-def open_tools(settings: Settings, store: Store, account: str, clock: Clock) -> Tools:
+def open_tools(settings: Settings, store: Store, account: str, clock: Clock, *, look: bool = False) -> Tools:
     """Put together what passes over one account work with.
 
-    Where a person must act before its broker can be reached, each pass says so: it is recorded like any other.
+    Where a person must act before its broker can be reached, each pass says so: it is recorded like any other. Who
+    only wants to `look` leaves the embedded paper broker's file as it is; at Alpaca reading changes nothing anyway.
     """
-    reach = _alpaca if settings.broker == "alpaca" else _embedded
+    reach = _alpaca if settings.broker == "alpaca" else partial(_embedded, look=look)
     try:
         broker: Broker = reach(settings, store, account, clock)
     except ConfigError as error:
@@ -57,6 +60,13 @@ def open_database(settings: Settings) -> SqlStore:
         raise ConfigError(
             f"this database is for {other.environment} trading (account {other.account} is pinned so), and these "
             f"settings are for {settings.environment} trading: live trading wants its own DATABASE_URL and STATE_DIR"
+        )
+    place = due.environment_of(settings.state_dir)
+    if place not in {None, settings.environment}:
+        store.close()
+        raise ConfigError(
+            f"STATE_DIR {settings.state_dir} is that of {place} trading, and these settings are for "
+            f"{settings.environment} trading: live trading wants its own DATABASE_URL and STATE_DIR"
         )
     return store
 
@@ -138,16 +148,22 @@ def _alpaca(settings: Settings, store: Store, account: str, clock: Clock) -> Alp
     )
 
 
-def _embedded(settings: Settings, _store: Store, account: str, clock: Clock) -> AlpacaBroker:
+def _embedded(settings: Settings, _store: Store, account: str, clock: Clock, *, look: bool) -> AlpacaBroker:
     """Open the account's embedded paper broker in this process: the same adapter, its bytes carried by a call."""
     from lib.paper_broker.options import Options
+    from lib.paper_broker.prices import PricesError
     from lib.paper_broker.program import open_paper
+    from lib.paper_broker.state import StateError
     from lib.paper_broker.transport import PaperAdapter
 
-    paper = open_paper(
-        clock=clock.now,
-        prices=REPOSITORY / "data",
-        state=paper_file(settings, account),
-        options=Options(always_open=settings.always_open, synthetic=True),
-    )
+    try:
+        paper = open_paper(
+            clock=clock.now,
+            prices=REPOSITORY / "data",
+            state=paper_file(settings, account),
+            look=look,
+            options=Options(always_open=settings.always_open, synthetic=True),
+        )
+    except (PricesError, StateError, OSError) as error:
+        raise ConfigError(f"the built-in paper broker: {error}") from error
     return alpaca_at(LOCAL_URL, "broker local paper", clock, mount=PaperAdapter(paper))

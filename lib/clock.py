@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class SimulatedClock:
             raise ValueError(message)
         self._now = _utc(now)
 
+    def set_back(self, now: datetime) -> None:
+        """Begin again from an earlier instant, together with everything else that was put aside then."""
+        self._now = _utc(now)
+
     def sleep(self, seconds: float | Decimal) -> None:
         """Move the clock forward by `seconds` at once."""
         self.advance_to(self._now + timedelta(seconds=float(seconds)))
@@ -69,6 +74,7 @@ def new_york(now: datetime) -> datetime:
     return _utc(now).astimezone(_zone())
 
 
+@cache  # the same few weeks of a calendar are read once a session, and time zones are slow
 def from_new_york(day: date, at: time_of_day) -> datetime:
     """Return New York's `day` and `at` in UTC; a time that the change of clocks skips or repeats has no one answer."""
     wall = datetime.combine(day, at)

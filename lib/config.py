@@ -48,7 +48,9 @@ DATA_URL = "https://data.alpaca.markets"
 SQLITE = "sqlite:///"
 DATABASE, STATE = f"{SQLITE}var/trading.db", "var"
 PAPER, LIVE = "paper", "live"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HERE = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+"""An address on this machine."""
+
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
 
@@ -142,13 +144,21 @@ def check_live_flag(settings: Settings, *, live: bool, sends: bool) -> None:
 
 def load_settings() -> Settings:
     """Read settings from the environment, and from the repository's `.env` for what it does not name."""
-    dotenv = REPOSITORY / ".env"
-    written: dict[str, str] = {}
-    if dotenv.is_file():
-        from dotenv import dotenv_values
+    return Settings.from_env({**_written_down(REPOSITORY / ".env"), **os.environ})
 
-        written = {name: value or "" for name, value in dotenv_values(dotenv).items()}
-    return Settings.from_env({**written, **os.environ})
+
+def _written_down(dotenv: Path) -> dict[str, str]:
+    """Read a `.env`; one that is not there says nothing."""
+    if not dotenv.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {name: value or "" for name, value in dotenv_values(dotenv).items()}
+    except OSError as error:
+        raise ConfigError(f"{dotenv} cannot be read: {error.strerror}; is it this user's?") from error
+    except UnicodeDecodeError as error:  # its words would show what the file holds
+        raise ConfigError(f"{dotenv} cannot be read: byte {error.start} is no UTF-8") from None
 
 
 def _broker(env: Mapping[str, str], wrong: list[str]) -> str:
@@ -317,7 +327,9 @@ def _stop_lost(env: Mapping[str, str], wrong: list[str]) -> str:
 def _url(env: Mapping[str, str], name: str, default: str, trading: str, wrong: list[str]) -> str:
     """Take only Alpaca's own hosts over TLS, and loopback: a wrong host would be handed the keys.
 
-    Of its two trading hosts only the one that ALPACA_PAPER stands for is taken.
+    Of its two trading hosts only the one that ALPACA_PAPER stands for is taken. The whole address is compared, not the
+    host that one parser finds in it: with a backslash before its @ parsers do not agree. What stands before an
+    @ may be a secret, and is not shown.
     """
     raw = (env.get(name) or default).rstrip("/")
     try:
@@ -325,14 +337,15 @@ def _url(env: Mapping[str, str], name: str, default: str, trading: str, wrong: l
         host = parts.hostname or ""
     except ValueError:
         parts, host = None, ""
+    shown = raw.rpartition("@")[2]
     if parts is None or parts.scheme not in {"http", "https"} or not host:
-        wrong.append(f"{name}: {raw!r} is not an http(s) address")
+        wrong.append(f"{name}: {shown!r} is not an http(s) address")
     elif parts.path:
         wrong.append(f"{name}: leave out {parts.path!r}; the address ends with the host or port")
-    elif host not in LOOPBACK and f"{parts.scheme}://{host}" not in {trading, DATA_URL}:
+    elif not HERE.fullmatch(raw) and raw.lower() not in {trading, DATA_URL}:
         kind, flag = (LIVE, "false") if trading == LIVE_URL else (PAPER, "true")
         wrong.append(
-            f"{name}: {raw!r} is neither Alpaca's {kind} or data host over https (ALPACA_PAPER is {flag}) "
+            f"{name}: {shown!r} is neither Alpaca's {kind} or data host over https (ALPACA_PAPER is {flag}) "
             "nor this machine"
         )
     return raw

@@ -31,6 +31,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CODE = os.path.dirname(os.path.abspath(__file__))
 CODE_INODE = os.stat(CODE).st_ino  # an upgrade puts another directory under this name
 UNDER_WAY = ".upgrade/under-way.json"
+ENVIRONMENT = "environment"
 
 TICK = timedelta(minutes=5)
 VALUATION = timedelta(minutes=10)
@@ -120,6 +121,7 @@ def write(
     started_at: datetime | None,
     unfinished: bool,
     sessions: Iterable[Session],
+    environment: str = "paper",
     round_the_clock: bool = False,
     durable: bool = True,
 ) -> None:
@@ -129,6 +131,7 @@ def write(
     stays due. `unfinished` is order_executor's: a trade is open, for which a CANCEL, AMEND or CLOSE may come, a claim
     is unresolved or a decision waits. Written before the first claim with None and True, it brings the stage back
     after a crash. `round_the_clock`: the account has coins to look after, and order_monitor stays due for all.
+    `environment`, paper or live: an account of the same name that trades elsewhere is another one (`environment_of`).
     `sessions` is `Sessions.window(now, AHEAD)`.
     The file is replaced whole: a reader sees the old one or the new one. Simulations do without `durable`.
     """
@@ -146,7 +149,14 @@ def write(
             stages[stage]["round_the_clock"] = True
         accounts[account] = stages
         fresh = _state(sessions, accounts, round_the_clock=_any_round_the_clock(accounts))
+        fresh[ENVIRONMENT] = environment
         _replace(os.path.join(directory, "due.json"), fresh, durable=durable)
+
+
+def environment_of(directory: str | os.PathLike[str]) -> str | None:
+    """Return what kind of trading the passes of this directory are for, paper or live; None where none has said."""
+    found = (read(directory) or {}).get(ENVIRONMENT)
+    return found if isinstance(found, str) else None
 
 
 def expect(directory: str | os.PathLike[str], accounts: Collection[str]) -> None:
@@ -269,8 +279,7 @@ class _Merging:
 def _replace(path: str, state: Mapping[str, Any], *, durable: bool) -> None:
     fresh = f"{path}.{os.getpid()}.tmp"
     with open(fresh, "w", encoding="utf-8") as file:
-        json.dump(state, file, indent=1)
-        file.write("\n")
+        file.write(f"{json.dumps(state)}\n")
         file.flush()
         if durable:
             os.fsync(file.fileno())

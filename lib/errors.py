@@ -2,7 +2,8 @@
 
     PipelineError                exit code
     ├── ConfigError              2   a setting, file or schema that a person must mend
-    │   └── KeysRefused          2   the broker does not take the keys
+    │   ├── KeysRefused          2   the broker does not take the keys
+    │   └── WrongSchema          2   the database is of another schema than this code
     ├── WrongAccount             2   another broker account than the one pinned
     ├── CodeReplaced             1   an upgrade took this version's place while it waited
     └── Unavailable              1   the next pass may succeed
@@ -13,6 +14,12 @@ Refused orders and bad rows are values (`domain.facts.Rejected`, notes on rows),
 """
 
 from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class PipelineError(Exception):
@@ -29,6 +36,10 @@ class ConfigError(PipelineError):
 
 class KeysRefused(ConfigError):
     """The broker does not take the keys."""
+
+
+class WrongSchema(ConfigError):
+    """The database is of another schema than this code."""
 
 
 class WrongAccount(PipelineError):
@@ -59,3 +70,13 @@ class StoreUnavailable(Unavailable):
 
 class StaleRow(Exception):
     """A change named a row version that is no longer there; nothing of its transaction was written."""
+
+
+@contextmanager
+def file_errors() -> Iterator[None]:
+    """Make a sentence of what the file system refuses: want of room may pass, anything else needs a person."""
+    try:
+        yield
+    except OSError as error:
+        kind = StoreUnavailable if error.errno in NO_ROOM else ConfigError
+        raise kind(f"{error.filename or 'the disk'}: {error.strerror}") from error

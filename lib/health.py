@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from lib.runner import guarded
+from lib.checkup.command import checkup
 
 ABOUT = """Say whether all is well, one line a thing: passes that were missed or left something undone, an account
 that is held for long, what is halted or frozen, alerts that could not be delivered, room on the disk, the age of
@@ -20,28 +19,7 @@ CODES = """exit codes, as monitors read them: 0 all is well; 1 a warning: the ne
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show what was found; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lib.health",
-        description=ABOUT,
-        epilog=CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--account", metavar="NAME", help="look at this account only (default: all)")
-    parser.add_argument("--json", action="store_true", help="print what was found as one JSON object; times in UTC")
-    options = parser.parse_args(argv)
-    return guarded(lambda: _run(options))
-
-
-def _run(options: argparse.Namespace) -> int:
-    from lib.checkup.looks import health
-    from lib.clock import WallClock
-    from lib.render.printing import print_page
-    from lib.views.checkup import checkup_page
-
-    clock = WallClock()
-    page = checkup_page(health(clock, options.account), at=clock.now())
-    print_page(page, sys.stdout, as_json=options.json)
-    return page.exit_code
+    return checkup("health", ABOUT, CODES, argv)
 
 
 if __name__ == "__main__":

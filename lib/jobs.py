@@ -18,6 +18,9 @@ from lib.clock import Clock
 from lib.crontab import Line
 from lib.logs import Log
 
+HOLD = "crontab-loop"
+"""What lib.loop holds while it runs, as a pass holds its account: so others can see that the stages are started."""
+
 
 @dataclass(slots=True)
 class _Running:

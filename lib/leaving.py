@@ -26,6 +26,7 @@ def _account(store: SqlStore, row: Account, tools: Tools) -> AccountLeft:
                 f"it is pinned to the broker account {row.account_number}, these settings reach {number}"
             )
         orders, positions = broker.live_orders(), broker.positions()
+        known, _ = store.known(row.account, broker_order_ids=[order.id for order in orders], activity_ids=())
     except PipelineError as error:
         return account_left(row, broker.where, trades, (), (), unread=str(error))
-    return account_left(row, f"{broker.where} account {number}", trades, positions.values(), orders)
+    return account_left(row, f"{broker.where} account {number}", trades, positions.values(), orders, known=known)

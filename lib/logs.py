@@ -93,6 +93,6 @@ def _append(file: Path, line: str) -> bool:
 
 
 def _quoted(value: object) -> str:
-    """Keep one event on one line, and a value with blanks in quotes."""
-    shown = str(value).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    """Keep one event on one line that no terminal obeys, and a value with blanks in quotes."""
+    shown = "".join(char if char.isprintable() and char != "\\" else ascii(char)[1:-1] for char in str(value))
     return '"' + shown.replace('"', "'") + '"' if not shown or " " in shown or "=" in shown else shown

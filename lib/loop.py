@@ -12,8 +12,9 @@ from lib.bootstrap import open_database
 from lib.clock import WallClock
 from lib.config import REPOSITORY, check_live_flag, load_settings
 from lib.crontab import read_crontab
+from lib.errors import ConfigError
 from lib.intake.loop_arguments import parser
-from lib.jobs import Jobs, Stop
+from lib.jobs import HOLD, Jobs, Stop
 from lib.logs import Log, log_file
 from lib.runner import guarded
 
@@ -27,18 +28,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     settings, clock, stop = load_settings(), WallClock(), Stop()
     check_live_flag(settings, live=options.live, sends=True)
-    open_database(settings).close()
+    store = open_database(settings)
+    hold = store.hold_account(HOLD, wait_s=0)
+    store.close()
     log = log_file(settings.state_dir, "loop")
     flags = ["--live"] * options.live + ["--json"] * options.json
-    jobs = Jobs(read_crontab(REPOSITORY / "crontab"), REPOSITORY, clock, Log(sys.stderr, log), flags=flags)
-    jobs.start_all()
-    minutes = Scheduler()
-    while not stop.times:
-        plan(minutes, jobs)
-        minutes.run_pending()
-        jobs.look()
-        clock.sleep(0.5)
-    return jobs.finish(stop)
+    with hold as alone:
+        if not alone:
+            raise ConfigError(f"another lib.loop starts the stages already (STATE_DIR {settings.state_dir})")
+        jobs = Jobs(read_crontab(REPOSITORY / "crontab"), REPOSITORY, clock, Log(sys.stderr, log), flags=flags)
+        jobs.start_all()
+        minutes = Scheduler()
+        while not stop.times:
+            plan(minutes, jobs)
+            minutes.run_pending()
+            jobs.look()
+            clock.sleep(0.5)
+        return jobs.finish(stop)
 
 
 def plan(minutes: Scheduler, jobs: Jobs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from lib import due, sessions
@@ -73,15 +74,15 @@ def known_sessions(state_dir: Path) -> tuple[Session, ...]:
     """Return the calendar as the last pass left it for the gate; nothing where that cannot be read."""
     try:
         return tuple(
-            Session(
-                date.fromisoformat(each["date"]),
-                datetime.fromisoformat(each["open"]),
-                datetime.fromisoformat(each["close"]),
-            )
-            for each in (due.read(state_dir) or {})["sessions"]
+            _session(each["date"], each["open"], each["close"]) for each in (due.read(state_dir) or {})["sessions"]
         )
     except (KeyError, TypeError, ValueError):
         return ()
+
+
+@cache  # every pass reads the same few weeks
+def _session(day: str, opening: str, closing: str) -> Session:
+    return Session(date.fromisoformat(day), datetime.fromisoformat(opening), datetime.fromisoformat(closing))
 
 
 def sessions_around(state_dir: Path, at: datetime) -> tuple[Session, ...]:

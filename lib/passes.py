@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from lib import due
 from lib.apply import apply
+from lib.assertions import hold_to_promises
 from lib.config import LIVE
 from lib.domain.actions import Plan, Submit, Update
 from lib.domain.facts import AccountFacts, Problem
@@ -16,7 +17,8 @@ from lib.domain.hours import in_entry_window
 from lib.domain.records import Rows, StageRun
 from lib.domain.restored import marked
 from lib.domain.results import PassResult
-from lib.errors import ConfigError, PipelineError, WrongAccount
+from lib.errors import ConfigError, PipelineError, WrongAccount, file_errors
+from lib.invariants.production import Seen
 from lib.logs import Log
 from lib.market import Market, market, sessions_around
 from lib.planning.alerts import after_pass
@@ -31,8 +33,8 @@ from lib.render.result import order_words
 from lib.stages import order_executor, order_monitor, position_monitor
 from lib.tools import Tools, with_halt_file
 
-ROUNDS_MAX = 5
-WAITS_S = (0.5, 1, 2, 4, 4)
+ROUNDS_MAX = 8
+WAITS_S = (0.5, 1, 2, 4, 4, 4, 4, 4)
 HOLD_WAIT_S = 60
 DEADLINE = timedelta(seconds=60)
 TIME_OUTS_MAX = 3
@@ -118,8 +120,9 @@ def run_pass(
             return result
         try:
             running = begin(market=_open(result, tools, started, pin=True))
-            rows = _rounds(running, result)
-            _close(running, result, rows)
+            seen = _rounds(running, result)
+            hold_to_promises(result, seen, tools, started)
+            _close(running, result, seen.last)
         except Exception as error:
             _end_in_error(result, error)
             _record_quietly(result, tools, started)
@@ -203,16 +206,18 @@ def _said(plan: Plan, context: Context) -> tuple[tuple[Problem, ...], tuple[str,
     return (*clock_problems(skew), *plan.problems), (*clock_notes(skew), *plan.notes)
 
 
-def _rounds(running: _Pass, result: PassResult) -> Rows:
+def _rounds(running: _Pass, result: PassResult) -> Seen:
     """Look, plan and apply until a plan is empty, the rounds are used up or the deadline has passed.
 
-    Returns the rows of the last look.
+    Returns what was read.
     """
     tools, clock = running.tools, running.tools.clock
     look, deadline = LOOKS[running.stage], running.started + DEADLINE
+    looks: list[tuple[Rows, Plan]] = []
     for n in range(ROUNDS_MAX + 1):
         rows, context = _read(running), running.context()
         plan = look(rows, tools, context)
+        looks.append((rows, plan))
         result.rounds = n + 1
         result.problems, result.notes = _said(plan, context)
         if not plan.actions or n == ROUNDS_MAX or clock.now() > deadline:
@@ -252,7 +257,14 @@ def _rounds(running: _Pass, result: PassResult) -> Rows:
     if result.problems or plan.actions:
         result.outcome = "incomplete"
         result.notes += tuple(f"left: {action.why}" for action in plan.actions)
-    return rows
+    return _seen(looks)
+
+
+def _seen(looks: Sequence[tuple[Rows, Plan]]) -> Seen:
+    """Keep what the first and the last look have read, and the newest word on the account's money."""
+    facts = [plan.seen.account for _, plan in looks if plan.seen is not None and plan.seen.account is not None]
+    (first, _), (last, plan) = looks[0], looks[-1]
+    return Seen(first=first, last=last, snapshot=plan.seen, account=facts[-1] if facts else None)
 
 
 def _close(running: _Pass, result: PassResult, rows: Rows) -> None:
@@ -269,16 +281,18 @@ def _close(running: _Pass, result: PassResult, rows: Rows) -> None:
     _record(result, running.tools, running.started, complete=complete)
     last = rows if result.saw_all else running.tools.store.rows(running.account)
     unfinished = running.stage == "order_executor" and is_unfinished(last)
-    due.write(
-        running.tools.state_dir,
-        account=running.account,
-        stage=running.stage,
-        started_at=running.started if clean and running.only_decision is None else None,
-        unfinished=unfinished,
-        round_the_clock=trades_round_the_clock(rows),
-        sessions=running.market.sessions if running.market.asked else (),
-        durable=running.tools.durable,
-    )
+    with file_errors():
+        due.write(
+            running.tools.state_dir,
+            account=running.account,
+            stage=running.stage,
+            started_at=running.started if clean and running.only_decision is None else None,
+            unfinished=unfinished,
+            environment=running.tools.environment,
+            round_the_clock=trades_round_the_clock(rows),
+            sessions=running.market.sessions if running.market.asked else (),
+            durable=running.tools.durable,
+        )
     now = running.tools.clock.now()
     for problem in result.problems:
         running.log.event(now, "problem", run=running.run_id, code=problem.code, message=problem.message)

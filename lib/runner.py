@@ -110,7 +110,8 @@ def _run(stage: str, about: str, words: Sequence[str]) -> int:
     store, clock = open_database(settings), WallClock()
     file = None if options.dry_run else log_file(settings.state_dir, stage)
     log = Log(sys.stderr, file, quiet=options.if_due)
-    desk = _Desk(settings, store, clock, cache(lambda account: open_tools(settings, store, account, clock)), log)
+    tools_of = cache(lambda account: open_tools(settings, store, account, clock, look=options.dry_run))
+    desk = _Desk(settings, store, clock, tools_of, log)
     try:
         with library_lines(log, clock.now):
             watch: float | None = getattr(options, "watch", None)
@@ -139,6 +140,7 @@ def _look_again(look: Callable[[], int]) -> None:
 def _look(stage: str, desk: _Desk, options: argparse.Namespace) -> int:
     """Run one pass over each account; when all are over, however they ended, tell a person what was raised."""
     from lib.accounts import to_work, with_keys
+    from lib.errors import file_errors
     from lib.store.queries import decision
 
     only: int | None = getattr(options, "decision", None)
@@ -146,9 +148,10 @@ def _look(stage: str, desk: _Desk, options: argparse.Namespace) -> int:
     named: str | None = options.account or (row.account if row is not None else None)
     names, rowless = to_work(desk.settings, desk.store, named)
     if named is None and not options.dry_run:
-        due.expect(desk.settings.state_dir, with_keys(desk.settings, names))
+        with file_errors():
+            due.expect(desk.settings.state_dir, with_keys(desk.settings, names))
     try:
-        return _work(stage, desk, options, names, rowless)
+        code, worked = _work(stage, desk, options, names, rowless)
     finally:
         if desk.settings.alert_urls and not options.dry_run:
             from functools import partial
@@ -156,10 +159,15 @@ def _look(stage: str, desk: _Desk, options: argparse.Namespace) -> int:
             from lib.alerts import apprise_senders, deliver
 
             senders = partial(apprise_senders, desk.settings.alert_urls)
-            deliver(desk.store, names, senders, desk.clock, sys.stderr)
+            deliver(desk.store, names, senders, desk.clock, sys.stderr, live=desk.settings.live)
+    if stage == "order_monitor" and options.account is None and not options.dry_run:
+        _beat(desk, worked)
+    return code
 
 
-def _work(stage: str, desk: _Desk, options: argparse.Namespace, names: Sequence[str], rowless: Sequence[Turn]) -> int:
+def _work(
+    stage: str, desk: _Desk, options: argparse.Namespace, names: Sequence[str], rowless: Sequence[Turn]
+) -> tuple[int, list[Turn]]:
     from itertools import chain
 
     from lib.accounts import in_turn, work
@@ -179,9 +187,7 @@ def _work(stage: str, desk: _Desk, options: argparse.Namespace, names: Sequence[
     turns = _noted(chain(rowless, work(in_turn(desk.store, stage, names), one, desk.clock)), desk, worked)
     single = len(names) + len(rowless) == 1
     code = _print_one(next(turns), options) if single else _print_several(stage, turns, options)
-    if stage == "order_monitor" and options.account is None and not options.dry_run:
-        _beat(desk, worked)
-    return code
+    return code, worked
 
 
 def _noted(turns: Iterable[Turn], desk: _Desk, worked: list[Turn]) -> Iterator[Turn]:

@@ -130,6 +130,7 @@ def _day(key: str) -> str:
     return key[:10]
 
 
+@cache
 def _parse(line: str) -> Session:
     day, opening, closing = line.split(",")
     return Session(

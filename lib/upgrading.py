@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -148,8 +148,9 @@ def repair(place: Place, lock: int) -> str:
                 _exchange(place, part)
         commit, other, told = under_way.old, under_way.new, "the old version is in place as it was"
     try:
+        _unlock(place)
         check_out(place, commit, lock, instead_of=other)
-    except ConfigError as error:  # what the stages run is in place: that the rest of the files lags stops none of them
+    except (ConfigError, OSError) as error:  # what the stages run is in place: other files that lag stop none of them
         told += f"; other files may not be, mend them by git reset --hard {commit}: {error}"
     end(place)
     return told
@@ -161,10 +162,17 @@ def check_out(place: Place, commit: str, lock: int, *, instead_of: str) -> None:
     git(place, "checkout", "--quiet", "--", ".", lock=lock)
     gone = git(place, "diff", "--name-only", "--no-renames", "--diff-filter=D", "-z", instead_of, commit, lock=lock)
     for name in filter(None, gone.split("\0")):
-        (place.home / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):  # a directory here now, or its parent
+            (place.home / name).unlink()
     for stamp in STAMPS:  # else make would take requirements.txt for newer than what was installed from it
         if (place.home / ".venv" / stamp).exists():
             (place.home / ".venv" / stamp).touch()
+
+
+def _unlock(place: Place) -> None:
+    """Take away the locks of a git that died at our work; it would be alive if another had the lock of upgrades."""
+    for name in ("index", "HEAD", git(place, "rev-parse", "--symbolic-full-name", "HEAD")):
+        (place.home / git(place, "rev-parse", "--git-path", f"{name}.lock")).unlink(missing_ok=True)
 
 
 def git(place: Place, *words: str, lock: int | None = None) -> str:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import casebook, make_commands, make_switches, tidy
+from tests.tools import casebook, make_commands, make_proof_table, make_switches, tidy
 
 ROOT = Path(__file__).parents[1]
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
-PLANNING = {path: text for path, text in tidy.sources().items() if path.startswith("lib/planning/")}
+PLANNING = {
+    path: text
+    for path, text in tidy.sources().items()
+    if path.startswith(("lib/planning/", "lib/invariants/", "lib/assertions"))
+}
 
 
 def read(name):
@@ -152,6 +156,10 @@ def test_the_page_of_the_paper_broker_lists_every_switch_profile_and_fault_and_e
     assert set(profiles.PROFILES) | {str(kind) for kind in faults.FaultKind} <= words
     own = {path for path in import_module("lib.paper_broker.api").ROUTES if path.startswith("/paper")}
     assert own <= set(re.findall(r"(/paper[a-z/-]*)(?= |`)", page))
+
+
+def test_the_page_of_the_proof_says_of_every_invariant_what_the_code_says():
+    assert read("docs/proof.md") == make_proof_table.page()
 
 
 def test_every_module_that_can_be_started_is_on_the_page_of_commands():

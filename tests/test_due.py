@@ -307,6 +307,14 @@ def test_accounts_that_are_known_already_leave_the_file_as_it_is(tmp_path):
     assert (tmp_path / "due.json").stat() == before
 
 
+def test_what_kind_of_trading_the_passes_are_for_is_kept(tmp_path):
+    due.expect(tmp_path, ("main",))
+    assert due.environment_of(tmp_path) is None
+    record(tmp_path, environment="live")
+    due.expect(tmp_path, ("main", "new"))
+    assert due.environment_of(tmp_path) == "live"
+
+
 @pytest.mark.parametrize("text", [None, "{", '{"version": 1, "accounts": []}'])
 def test_accounts_expected_before_any_pass_are_due(tmp_path, text):
     if text is not None:

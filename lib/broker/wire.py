@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
-from requests import exceptions
+from requests import PreparedRequest, Response, Session, exceptions
 from requests.adapters import BaseAdapter, HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from socket import socket
 
     from _typeshed import WriteableBuffer
-    from requests import PreparedRequest, Response
     from urllib3 import PoolManager
 
 HTTP_TIMEOUT_S = (3.05, 10.0)
@@ -223,13 +222,30 @@ class Wire:
             raise
 
 
+class _InProcess(Session):
+    """A session for an adapter in this process: no cookie, proxy, .netrc or redirect is looked for.
+
+    Looking for them takes longer than a paper broker takes to answer.
+    """
+
+    def request(self, method: str, url: str, **options: Any) -> Response:  # type: ignore[override]
+        """Carry one request to the adapter; time-outs are the adapter's own."""
+        options.pop("allow_redirects", None)
+        prepared = PreparedRequest()
+        prepared.prepare(method=method, url=url, **options)
+        answered = self.get_adapter(url).send(prepared)
+        for look in self.hooks["response"]:
+            look(answered)
+        return answered
+
+
 class _Client(RESTClient):
     """alpaca-py's client on an adapter of ours."""
 
     def __init__(self, base_url: str, api_key: str, secret_key: str, adapter: BaseAdapter) -> None:
         super().__init__(base_url, api_key, secret_key, raw_data=True, retry_exception_codes=NEVER_RESEND)
-        # Nothing mounted in this process needs a proxy or a .netrc, and looking for them is half its time.
-        self._session.trust_env = isinstance(adapter, HTTPAdapter)
+        if not isinstance(adapter, HTTPAdapter):
+            self._session = _InProcess()
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._secrets = tuple(key.encode() for key in (api_key, secret_key) if len(key) >= SECRET_CHARACTERS_MIN)

@@ -2,7 +2,9 @@
 
 host.py      this machine: interpreter, file modes, disk, backups
 schedule.py  cron's lines and systemd's timers
-accounts.py  our rows of one account: passes, stops, alerts, what must always hold
+accounts.py  our rows of one account: passes, stops, alerts
 broker.py    one account at the broker: keys, number, clock, quotes
+promised.py  one account against the invariants: rows, events, the broker's record
 looks.py     the two lists, put together
+command.py   the command line of both
 """

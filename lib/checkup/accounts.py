@@ -6,22 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from lib.clock import show
-from lib.domain.records import Account, Control
+from lib.domain.records import Control
+from lib.domain.restored import mark_in
 from lib.domain.states import ControlState
 from lib.domain.story import Event
-from lib.invariants.catalogue import ON_ROWS, check
-from lib.invariants.evidence import Books, Evidence, Ledger
 from lib.planning.alerts import standing_alerts
-from lib.store.sql import SqlStore
 from lib.views.advice import ADVICE
-from lib.views.checkup import LATER, OK, PERSON, Finding
+from lib.views.checkup import LATER, PERSON, Finding
 from lib.views.status import CODED, StageStanding, Standing
 
 HELD_LONG = timedelta(minutes=6)
 """Cron ends a pass after five minutes."""
-
-ROWS_BACK = timedelta(days=30)
-"""So far back the rows of trades that have ended are looked through."""
 
 NEEDS_PERSON = frozenset({"PERSON_NEEDED", "BUG"})
 
@@ -64,7 +59,8 @@ def control(account: str, controls: Sequence[Control]) -> Iterator[Finding]:
         what = f"{each.scope} is {each.state}: {each.reason or 'no reason given'}"
         passing = each.state == ControlState.REDUCING or each.scope.startswith("symbol:")
         level = LATER if passing else PERSON
-        do = ADVICE.get(each.state, ADVICE["HALTED"])
+        restored = mark_in(each)
+        do = restored.advice(account) if restored is not None else ADVICE.get(each.state, ADVICE["HALTED"])
         yield Finding(name="control", what=what, level=level, do=do, account=account)
     if not stopped:
         yield Finding(name="control", what="nothing is stopped", account=account)
@@ -91,23 +87,3 @@ def alerts(account: str, events: Sequence[Event], untold: Sequence[datetime]) ->
         what = f"{len(untold)} not delivered, the oldest of {show(min(untold))}"
         return Finding(name="alerts", what=what, level=LATER, do=ADVICE["UNDELIVERED"], account=account)
     return Finding(name="alerts", what="none waits to be delivered", account=account)
-
-
-def rows_hold(store: SqlStore, row: Account, now: datetime) -> Iterator[Finding]:
-    """Hold the rows of open trades, and of those of the last weeks, against what must always be true of them."""
-    rows = store.history(row.account, since=now - ROWS_BACK, broker_order_ids=())
-    books = Books(
-        namespace=row.namespace,
-        trades=rows.trades,
-        orders=rows.orders,
-        fills=rows.fills,
-        positions=rows.positions,
-        changes=rows.changes,
-    )
-    broken = check(ON_ROWS, Evidence(now=now, books=books, ledger=Ledger()))
-    for each in broken:
-        do = "a row was changed by hand, or this is a bug: python -m lib.explain TRADE, and compare with event"
-        yield Finding(name="rows", what=str(each), level=PERSON, do=do, account=row.account)
-    if not broken:
-        what = f"{len(rows.trades)} trades of the last {ROWS_BACK.days} days hold what must always be true"
-        yield Finding(name="rows", what=what, level=OK, account=row.account)

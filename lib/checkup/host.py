@@ -43,12 +43,12 @@ def interpreter(repository: Path, *, version: tuple[int, ...] | None = None, pre
 
 def file_modes(dotenv: Path, state_dir: Path, database: Path | None) -> Iterator[Finding]:
     """Say who may read the settings, and who may write what the stages go by."""
-    if dotenv.exists():
+    if _is_there(dotenv):
         yield _private(dotenv)
     else:
         yield Finding(name=".env", what="there is none: settings come from the environment, or are the defaults")
     yield _ours("STATE_DIR", state_dir)
-    if database is not None and database.exists():  # one that is missing is told with the schema
+    if database is not None and _is_there(database):  # one that is missing is told with the schema
         yield _ours("database", database)
 
 
@@ -63,7 +63,7 @@ def _private(path: Path) -> Finding:
 
 
 def _ours(name: str, path: Path) -> Finding:
-    if not path.exists():
+    if not _is_there(path):
         return Finding(name=name, what=f"{path} is not there yet: the first pass makes it")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & FOREIGN_WRITES:
@@ -75,6 +75,15 @@ def _ours(name: str, path: Path) -> Finding:
     return Finding(name=name, what=f"{path}, mode {mode:04o}")
 
 
+def _is_there(path: Path) -> bool:
+    """Say whether this user finds a file: one in a folder of others is told where it is opened."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
 def _own(path: Path) -> str:
     return f"start this as the user of the stages, or: sudo chown -R $USER {shlex.quote(str(path))}"
 
@@ -83,7 +92,7 @@ def disk(places: Iterable[Path]) -> Iterator[Finding]:
     """Say how much room is left where database and state are, once for each disk."""
     seen: set[int] = set()
     for place in places:
-        there = next(each for each in (place, *place.parents) if each.exists())
+        there = next(each for each in (place, *place.parents) if _is_there(each))
         device = there.stat().st_dev
         if device not in seen:
             seen.add(device)
@@ -99,10 +108,15 @@ def room(place: Path, free: int) -> Finding:
 
 def backups(state_dir: Path, now: datetime) -> Finding:
     """Say how old the newest backup is; who makes none is told how, and no more."""
-    made = newest(folder(state_dir))
-    if made is None:
-        return Finding(name="backups", what=f"none in {folder(state_dir)}; python -m lib.store backup makes one")
-    age = now - datetime.fromtimestamp(made.stat().st_mtime, UTC)
+    there = folder(state_dir)
+    try:
+        made = newest(there)
+        at = None if made is None else datetime.fromtimestamp(made.stat().st_mtime, UTC)
+    except OSError as error:
+        return Finding(name="backups", what=f"{there}: {error.strerror}", level=LATER, do=_own(there))
+    if at is None:
+        return Finding(name="backups", what=f"none in {there}; python -m lib.store backup makes one")
+    age = now - at
     hours = max(age // timedelta(hours=1), 0)
     what = f"the newest is {hours} h old"
     if age > BACKUP_OLD:

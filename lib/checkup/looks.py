@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from lib.accounts import with_keys
+from lib.accounts import to_work
 from lib.bootstrap import open_database, open_tools, paper_file
 from lib.checkup import accounts as by_rows
 from lib.checkup import host
 from lib.checkup.broker import at_the_broker, failed
-from lib.checkup.schedule import installed, schedule
+from lib.checkup.promised import broken, promised
+from lib.checkup.schedule import Job, installed, schedule
 from lib.clock import Clock
 from lib.config import REPOSITORY, SQLITE, Settings, load_settings
-from lib.errors import ConfigError, PipelineError
+from lib.due import STAGES
+from lib.errors import ConfigError, PipelineError, WrongSchema
+from lib.jobs import HOLD
 from lib.standing import standing
-from lib.store.queries import accounts
 from lib.store.sql import SqlStore
+from lib.store.sqlite_files import damage
 from lib.store.tables import SCHEMA_VERSION
 from lib.views.checkup import PERSON, Finding
 from lib.views.status import Standing
@@ -49,6 +53,9 @@ def health(clock: Clock, only: str | None = None) -> Iterator[Finding]:
     yield from _places(settings, clock.now())
 
 
+LISTS = {"doctor": doctor, "health": health}
+
+
 def _settings() -> tuple[Settings | None, tuple[Finding, ...]]:
     try:
         return load_settings(), ()
@@ -62,29 +69,42 @@ def _in_store(settings: Settings, look: Callable[[SqlStore], Iterator[Finding]])
     try:
         with closing(open_database(settings)) as store:
             yield from look(store)
+    except WrongSchema as error:
+        yield replace(broken("I23", str(error)), name="database")
     except PipelineError as error:
         yield failed("database", error)
 
 
 def _all_of(store: SqlStore, settings: Settings, clock: Clock, only: str | None) -> Iterator[Finding]:
     yield Finding(name="schema", what=f"{SCHEMA_VERSION}, as this code needs it")
-    worked = _standings(store, settings, clock.now(), only)
+    wrong = damage(_database(settings))
+    if wrong is not None:  # what is read from such a file may be anything
+        do = "python -m lib.store restore, with the newest backup; before that, copy the file away"
+        yield Finding(name="database", what=f"damaged, by SQLite's own check: {wrong}", level=PERSON, do=do)
+        return
+    worked, strangers = _standings(store, settings, clock.now(), only)
+    yield from strangers
     for each in worked:
         row = each.rows.account
-        paper = paper_file(settings, row.account)
-        if settings.broker == "local" and not paper.exists():
+        if settings.broker == "local" and not paper_file(settings, row.account).exists():
             what = "the built-in paper broker, whose file the first pass makes; no keys needed"
             yield Finding(name="keys", what=what, account=row.account)
+            tools = None
         else:
-            yield from at_the_broker(open_tools(settings, store, row.account, clock), row, settings.environment)
+            tools = open_tools(settings, store, row.account, clock, look=True)
+            yield from at_the_broker(tools, row, settings.environment)
         yield from _by_rows(store, each, clock.now())
-        yield from by_rows.rows_hold(store, row, clock.now())
-    jobs = installed(REPOSITORY, Path("~").expanduser())
+        yield from promised(store, row, settings, clock.now(), tools)
+    jobs = [*installed(REPOSITORY, Path("~").expanduser())]
+    if store.held_since(HOLD) is not None:
+        jobs += [Job(stage=stage, where="lib.loop", live=settings.live) for stage in STAGES]
     yield schedule(jobs, live=settings.live, passes_come=all(by_rows.passes_come(each) for each in worked))
 
 
 def _health_of(store: SqlStore, settings: Settings, now: datetime, only: str | None) -> Iterator[Finding]:
-    for each in _standings(store, settings, now, only):
+    worked, strangers = _standings(store, settings, now, only)
+    yield from strangers
+    for each in worked:
         yield from _by_rows(store, each, now)
 
 
@@ -96,12 +116,15 @@ def _by_rows(store: SqlStore, each: Standing, now: datetime) -> Iterator[Finding
     yield by_rows.alerts(name, store.alerts(name).events, each.untold)
 
 
-def _standings(store: SqlStore, settings: Settings, now: datetime, only: str | None) -> tuple[Standing, ...]:
-    """Read the account asked for, or those that have a way to their broker and are worked."""
-    names = [row.account for row in accounts(store)] if only is None else [store.account(only).account]
-    worked = names if only is not None else with_keys(settings, names) or names
+def _standings(
+    store: SqlStore, settings: Settings, now: datetime, only: str | None
+) -> tuple[tuple[Standing, ...], tuple[Finding, ...]]:
+    """Read the accounts that a run of a stage works, and say which it cannot for want of a row."""
+    names, rowless = to_work(settings, store, only)
     told = bool(settings.alert_urls)
-    return tuple(standing(store, name, settings.state_dir, now, alerts_are_sent=told) for name in worked)
+    worked = tuple(standing(store, name, settings.state_dir, now, alerts_are_sent=told) for name in names)
+    errors = [(turn.account, turn.outcome) for turn in rowless if isinstance(turn.outcome, PipelineError)]
+    return worked, tuple(failed("account", error, name) for name, error in errors)
 
 
 def _places(settings: Settings, now: datetime) -> Iterator[Finding]:

@@ -44,13 +44,13 @@ def schedule(jobs: Iterable[Job], *, live: bool, passes_come: bool) -> Finding:
     where = ", ".join(dict.fromkeys(job.where for job in found))
     if missing and passes_come:
         what = "nothing in cron or systemd starts the stages in this directory, and no pass is missing yet"
-        do = f"{INSTALL}, unless lib.loop or another user starts them"
+        do = f"{INSTALL}, unless another user's cron starts them"
         return Finding(name="schedule", what=what, level=LATER, do=do)
     if missing:
         what = f"nothing starts {', '.join(missing)} in this directory"
         return Finding(name="schedule", what=what, level=PERSON, do=INSTALL)
     if twice:
-        do = "keep cron's lines or systemd's timers, not both"
+        do = "keep one of them: cron's lines, systemd's timers or lib.loop"
         return Finding(name="schedule", what=f"{', '.join(twice)}: started from {where}", level=PERSON, do=do)
     if wrong:
         what = f"{', '.join(wrong)}: the lines say {'nothing of --live' if live else '--live'} ({where})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lib.domain.facts import Problem
+from lib.domain.facts import Problem, Snapshot
 from lib.domain.records import Order
 
 
@@ -122,3 +122,4 @@ class Plan:
     actions: tuple[Action, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = field(default_factory=tuple)  # for the reader of the result; no failure
+    seen: Snapshot | None = None  # what it was made of, for what is asserted at the end of a pass

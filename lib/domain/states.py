@@ -144,6 +144,9 @@ ENDED = BROKER_ENDED | {UNSENT}
 RESOLVING = frozenset({PENDING, PENDING_CANCEL, PENDING_REPLACE})
 """While one of a trade's exits is here, no other exit is planned for it."""
 
+NOT_COVERING = RESOLVING - {PENDING_REPLACE}
+"""A stop that is being replaced still works at its old level, until the new one does (only one of the two fills)."""
+
 LATE = {
     UNSENT: BROKER_LIVE | BROKER_ENDED,  # real-world possibility: the request arrived after all
     CANCELLED: frozenset({FILLED}),  # real-world possibility: the fill was on its way

@@ -26,6 +26,17 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """One row beside its events, oldest first. `columns` is what an event would say of it now; None if it is gone."""
+
+    table: str
+    id: int
+    version: int | None
+    columns: str | None
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """A trade, the rows that belong to it, their events, and what else was on record while it lived.
 

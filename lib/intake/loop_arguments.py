@@ -11,7 +11,7 @@ Ctrl-C or SIGTERM ends it: no stage is started any more, those at work finish, a
 the stages too; the next pass makes good what they left. Results are on stdout, and what the loop has to say on stderr
 and in STATE_DIR/log/loop.log. Run either this or cron.
 
-exit codes: 0 stopped; 1 the database did not answer; 2 settings or schema: a person must act; 3 a bug"""
+exit codes: 0 stopped; 1 the database did not answer; 2 settings, schema or another loop: a person must act; 3 a bug"""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,12 +1,14 @@
-"""The invariants by when they must hold, and the one function that checks them."""
+"""The invariants by when they must hold, and the one function that checks them. Their words are in `promises`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from lib.domain.states import TRADE_TRANSITIONS, TradeStatus
-from lib.invariants import always, settled
-from lib.invariants.evidence import Books, Evidence, Violation
+from lib.invariants import allowed, always, attended, settled, trail
+from lib.invariants.evidence import Evidence, Violation
+from lib.invariants.trail import lost_rows
+
+__all__ = ["AFTER_CLEAN_ORDER_MONITOR", "ALWAYS", "AT_REST", "AUDIT", "ON_ROWS", "PASSING", "check", "lost_rows"]
 
 Invariant = Callable[[Evidence], Iterator[str]]
 
@@ -14,15 +16,26 @@ ALWAYS: dict[str, Invariant] = {
     "I1": always.one_entry_a_decision,
     "I3": always.no_exit_opens,
     "I7": always.no_trade_too_big,
+    "I8": always.no_trade_oversold,
     "I9": always.limits_kept,
     "I11": always.rows_agree,
+    "I13": allowed.quote_was_good,
     "I14": always.intent_first,
+    "I18": always.as_frozen,
     "I19": always.times_in_order,
+    "I20": allowed.halts_kept,
+    "I21": attended.account_is_pinned,
     "I22": always.entries_in_window,
+    "I24": allowed.counts_kept,
+    "I29": allowed.limits_kept,
+    "I30": allowed.loss_kept,
+    "L3": attended.dead_man,
 }
 """After every step, failed ones included."""
 
-ON_ROWS: dict[str, Invariant] = {name: ALWAYS[name] for name in ("I7", "I9", "I11", "I19")}
+ON_ROWS: dict[str, Invariant] = {
+    name: ALWAYS[name] for name in ("I7", "I8", "I9", "I11", "I13", "I19", "I20", "I24", "I29", "I30", "L3")
+}
 """Those of them that our own rows can break, with nobody asking the broker: evidence with an empty ledger will do."""
 
 AFTER_CLEAN_ORDER_MONITOR: dict[str, Invariant] = {
@@ -31,59 +44,37 @@ AFTER_CLEAN_ORDER_MONITOR: dict[str, Invariant] = {
 }
 """After a pass of order_monitor that ended clean, unless the market moved meanwhile."""
 
+AUDIT: dict[str, Invariant] = {
+    "I10": trail.rows_moved_forward,
+    "I12": trail.one_event_a_version,
+    "I15": trail.rows_are_there,
+    "I16": trail.rows_are_their_events,
+    "I25": attended.concerns_are_alerts,
+    "I26": attended.no_key_written,
+    "L1": attended.decisions_are_answered,
+    "L3 end": attended.passes_end,
+}
+"""At any time, by what was written down on the way: it takes reading everything."""
+
 AT_REST: dict[str, Invariant] = {
     **ALWAYS,
     **AFTER_CLEAN_ORDER_MONITOR,
+    **AUDIT,
     "I4": settled.results_are_the_brokers,
     "I4 cash": settled.cash_adds_up,
     "I5": settled.quantities_agree,
     "I6": settled.orders_agree,
     "L2": settled.nothing_left_over,
+    "L2 ends": settled.ends_are_known,
 }
 """Once every stage has had clean passes with nothing left to do."""
 
+PASSING = frozenset(AT_REST) - frozenset(ALWAYS) - frozenset(AUDIT)
+"""What doctor may find broken between two passes, and the next one mends."""
 
-def check(invariants: dict[str, Invariant], evidence: Evidence) -> tuple[Violation, ...]:
+
+def check(invariants: Mapping[str, Invariant], evidence: Evidence) -> tuple[Violation, ...]:
     """Return every violation."""
     return tuple(
         Violation(id=name, message=message) for name, judge in invariants.items() for message in judge(evidence)
     )
-
-
-def lost_rows(before: Books, after: Books) -> tuple[Violation, ...]:
-    """I15, I10: journal, orders and fills only grow, what was filled never shrinks, trades move along their graph."""
-    violations = [
-        Violation(id="I15", message=f"{name}: rows {sorted(gone)} are gone")
-        for name, gone in (
-            ("trade_journal", _ids(before.trades) - _ids(after.trades)),
-            ("order_execution", _ids(before.orders) - _ids(after.orders)),
-            ("fill", _ids(before.fills) - _ids(after.fills)),
-        )
-        if gone
-    ]
-    known = {t.id: t.status for t in before.trades}
-    violations += [
-        Violation(id="I10", message=f"trade {t.id} went from {known[t.id]} to {t.status}")
-        for t in after.trades
-        if t.id in known and t.status not in _reachable(known[t.id])
-    ]
-    filled = {o.id: o.filled_qty for o in before.orders}
-    violations += [
-        Violation(id="I10", message=f"{o.client_order_id}: filled_qty fell from {filled[o.id]} to {o.filled_qty}")
-        for o in after.orders
-        if o.id in filled and o.filled_qty < filled[o.id]
-    ]
-    return tuple(violations)
-
-
-def _reachable(status: str) -> set[str]:
-    """Return every status a trade may come to from `status` in one pass, itself included."""
-    reached, fresh = {status}, {status}
-    while fresh:
-        fresh = {str(to) for each in fresh for to in TRADE_TRANSITIONS[TradeStatus(each)]} - reached
-        reached |= fresh
-    return reached
-
-
-def _ids(rows: Iterable[object]) -> set[int]:
-    return {int(getattr(row, "id", 0)) for row in rows}

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from lib.domain.bodies import is_coin
 from lib.domain.hours import current
 from lib.domain.money import ZERO, storable
 from lib.domain.records import Order
-from lib.domain.states import ENDED, PENDING, REPLACED, RESOLVING, UNSENT, TradeStatus
+from lib.domain.states import ENDED, FILLED, NOT_COVERING, PENDING, REPLACED, UNSENT, TradeStatus
 from lib.domain.wanted import read_wanted
-from lib.invariants.always import in_its_direction, is_entry, orders_of, ours
+from lib.invariants.always import in_its_direction, is_entry, orders_of
 from lib.invariants.evidence import Evidence
+
+MONITOR = "order_monitor"
+FEE_RATE_MAX, FEE_MAX = Decimal("0.0001"), Decimal("0.03")
+"""What a fill of the account's owner may cost in regulatory fees, in no book of ours: a part, and cents."""
 
 COIN_FEE_MAX = Decimal("0.005")
 """What a coin may lack of what was bought; twice the dearest tier."""
@@ -34,11 +39,11 @@ def every_share_covered(evidence: Evidence) -> Iterator[str]:
             continue
         owned[position.symbol] = owned.get(position.symbol, ZERO) + position.qty
     covering: dict[str, Decimal] = {}
-    for order in ours(evidence):
+    for order in evidence.ours:
         if is_entry(order, evidence):
             continue
         for member in (order, *order.legs):
-            if member.status not in ENDED | RESOLVING and member.kind in COVERING:
+            if member.status not in ENDED | NOT_COVERING and member.kind in COVERING:
                 rest = ((member.qty or ZERO) - member.filled_qty) * (1 if member.side == "sell" else -1)
                 covering[member.symbol] = covering.get(member.symbol, ZERO) + rest
     for symbol in {*owned, *covering}:
@@ -64,51 +69,57 @@ def nothing_opposite(evidence: Evidence) -> Iterator[str]:
 
 def results_are_the_brokers(evidence: Evidence) -> Iterator[str]:
     """I4: the result of a closed trade is the sum of the broker's own fills, to the last digit."""
-    by_order = {o.alpaca_order_id: o for o in evidence.books.orders if o.alpaca_order_id is not None}
+    flows: dict[int, Decimal] = {}
+    for activity in evidence.ledger.fills:
+        order = evidence.row_at_broker.get(activity.order_id)
+        if order is not None:
+            flow = activity.qty * activity.price * (1 if activity.side == "sell" else -1)
+            flows[order.trade_id] = flows.get(order.trade_id, ZERO) + flow
     prices = {f.id: f.price for f in evidence.ledger.fills}
+    since = evidence.ledger.since
     for trade in evidence.books.trades:
-        if trade.status != TradeStatus.CLOSED:
+        if trade.status != TradeStatus.CLOSED or (since is not None and trade.created_at < since):
             continue
-        elsewhere = [c for c in evidence.books.changes if c.trade_id == trade.id]
+        elsewhere = evidence.changes_by_trade.get(trade.id, ())
         if any(c.activity_id is None for c in elsewhere):
             continue  # closed at the last known price: the broker has no fill to compare with
-        cash = ZERO
-        for activity in evidence.ledger.fills:
-            order = by_order.get(activity.order_id)
-            if order is not None and order.trade_id == trade.id:
-                cash += activity.qty * activity.price * (1 if activity.side == "sell" else -1)
+        cash = flows.get(trade.id, ZERO)
         cash -= sum((c.delta * prices.get(c.activity_id or "", c.price or ZERO) for c in elsewhere), ZERO)
         if trade.actual_pnl != storable(cash):
             yield f"trade {trade.id}: the journal says {trade.actual_pnl}, the broker's fills {cash}"
 
 
 def quantities_agree(evidence: Evidence) -> Iterator[str]:
-    """I5: open trades plus the external bucket are what the broker holds.
+    """I5: open trades plus the external bucket are what the broker holds."""
+    yield from (f"{symbol}: {words}" for symbol, words in quantities_apart(evidence))
+
+
+def quantities_apart(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """I5 by symbol.
 
     The user's coins are in no book, and the fee that a coin lacks is booked at the end of the day.
     """
     expected: dict[str, Decimal] = {}
     for position in evidence.books.positions:
         expected[position.symbol] = expected.get(position.symbol, ZERO) + position.qty
-    for change in evidence.books.changes:
-        if change.trade_id is None:
-            expected[change.symbol] = expected.get(change.symbol, ZERO) + change.delta
+    for change in evidence.changes_by_trade.get(None, ()):
+        expected[change.symbol] = expected.get(change.symbol, ZERO) + change.delta
     for symbol in {*expected, *evidence.ledger.positions}:
         held = evidence.ledger.positions.get(symbol)
         actual = held.qty if held is not None else ZERO
         if is_coin(symbol):
             bought = sum((f.qty for f in evidence.books.fills if f.symbol == symbol and f.side == "buy"), ZERO)
             if expected.get(symbol, ZERO) - actual > bought * COIN_FEE_MAX:
-                yield f"{symbol}: the books say {expected.get(symbol, ZERO)}, the broker holds {actual}"
+                yield symbol, f"the books say {expected.get(symbol, ZERO)}, the broker holds {actual}"
         elif expected.get(symbol, ZERO) != actual:
-            yield f"{symbol}: the books say {expected.get(symbol, ZERO)}, the broker holds {actual}"
+            yield symbol, f"the books say {expected.get(symbol, ZERO)}, the broker holds {actual}"
 
 
 def orders_agree(evidence: Evidence) -> Iterator[str]:
     """I6: one row for each order of ours at the broker, one order for each row but those never sent."""
     at_broker = {o.id: o for parent in evidence.ledger.orders for o in (parent, *parent.legs)}
-    rows = {o.alpaca_order_id for o in evidence.books.orders}
-    yield from (f"{o.client_order_id} is at the broker and in no row" for o in ours(evidence) if o.id not in rows)
+    rows, since = evidence.row_at_broker, evidence.ledger.since
+    yield from (f"{o.client_order_id} is at the broker and in no row" for o in evidence.ours if o.id not in rows)
     for row in evidence.books.orders:
         if row.order_status == PENDING:
             yield f"{row.client_order_id} is still of unknown outcome"
@@ -116,7 +127,7 @@ def orders_agree(evidence: Evidence) -> Iterator[str]:
             yield f"{row.client_order_id} is {row.order_status} without an order at the broker"
         elif row.alpaca_order_id is not None:
             shown = at_broker.get(row.alpaca_order_id)
-            if shown is None and row.order_status == REPLACED:
+            if shown is None and (row.order_status == REPLACED or _not_asked_for(row, since)):
                 continue  # a leg that was edited is under no parent any more
             if shown is not None:
                 shown = replace(shown, filled_qty=shown.filled_qty - _filled_before(row, evidence))
@@ -125,10 +136,31 @@ def orders_agree(evidence: Evidence) -> Iterator[str]:
                 yield f"{row.client_order_id} is {row.order_status} {row.filled_qty}, the broker shows {seen}"
 
 
+def _not_asked_for(row: Order, since: datetime | None) -> bool:
+    return since is not None and row.order_status in ENDED and (row.submitted_at or row.created_at) < since
+
+
 def _filled_before(row: Order, evidence: Evidence) -> Decimal:
     """Sum what the earlier orders of a chain filled: the broker counts it in the later ones too."""
-    earlier = [o for o in evidence.books.orders if o.id == row.replaces]
+    if row.replaces is None:
+        return ZERO
+    earlier = [o for o in evidence.orders_by_trade.get(row.trade_id, ()) if o.id == row.replaces]
     return sum((o.filled_qty + _filled_before(o, evidence) for o in earlier), ZERO)
+
+
+def ends_are_known(evidence: Evidence) -> Iterator[str]:
+    """L2: what ended at the broker before two clean passes of order_monitor has ended in its row."""
+    clean = sorted(r.started_at for r in evidence.books.runs if r.stage == MONITOR and r.outcome == "done")[-2:]
+    if len(clean) < 2:
+        return
+    at_broker = {o.id: o for parent in evidence.ledger.orders for o in (parent, *parent.legs)}
+    for row in evidence.books.orders:
+        shown = at_broker.get(row.alpaca_order_id or "")
+        if shown is None or row.order_status in ENDED or shown.status not in ENDED:
+            continue
+        at = shown.filled_at if shown.status == FILLED else shown.ended_at
+        if at is not None and at + evidence.clocks_apart < clean[0]:
+            yield f"{row.client_order_id} is {row.order_status}, at the broker it was {shown.status} at {at}"
 
 
 def nothing_left_over(evidence: Evidence) -> Iterator[str]:
@@ -149,5 +181,8 @@ def cash_adds_up(evidence: Evidence) -> Iterator[str]:
         return  # the fees of coins are no fills
     flow = sum((f.qty * f.price * (1 if f.side == "sell" else -1) for f in evidence.ledger.fills), ZERO)
     fees = sum((f.fee for f in evidence.books.fills if f.fee is not None), ZERO)
-    if start + flow - fees != now:
+    booked = {f.activity_id for f in evidence.books.fills}
+    foreign = [f for f in evidence.ledger.fills if f.id not in booked]
+    theirs = sum((f.qty * f.price * FEE_RATE_MAX + FEE_MAX for f in foreign), ZERO)
+    if not start + flow - fees - theirs <= now <= start + flow - fees:
         yield f"cash is {now}; {start}, fills of {flow} and fees of {fees} make {start + flow - fees}"

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import parse_qsl
@@ -44,9 +45,14 @@ class Request:
     def params(self) -> dict[str, str]:
         """Return the query's parameters, the last of each name; empty ones count as absent."""
         try:
-            return dict(parse_qsl(self.query, max_num_fields=PARAMS_MAX))
+            return dict(_pairs(self.query))
         except ValueError:
             raise Refusal(400, UNDECODABLE, "too many parameters") from None
+
+
+@lru_cache(maxsize=256)  # a handler asks for each of its parameters, and a pass sends the same few queries
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query, max_num_fields=PARAMS_MAX))
 
 
 @dataclass(frozen=True, slots=True)

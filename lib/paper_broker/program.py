@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from lib import sessions
+from lib.domain.money import ZERO
 from lib.paper_broker import api
 from lib.paper_broker.call import Call
 from lib.paper_broker.clocks import RecordedClock
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from lib.paper_broker.state import State
+    from lib.paper_broker.state import Kept, State
 
 BODY_BYTES_MAX = 1_000_000
 KEYLESS = "/v1beta3/crypto/"
@@ -49,7 +50,8 @@ class PaperBroker:
         self._clock = clock
         self._state = state
         self._market = market
-        self._options = options
+        self.options = options
+        """May be changed between requests: a simulation lets trouble begin and end."""
         # Threads of a server take turns; processes do so in the state file.
         self._turn = Lock()
         self._count = 0
@@ -62,7 +64,7 @@ class PaperBroker:
             now = self._clock().astimezone(UTC)
             # What Alpaca does not have meets no trouble either: a test must be able to move the clock on.
             own = request.path == "/paper" or request.path.startswith("/paper/")
-            fault = None if own or self._options.faults is None else self._options.faults.meet(request)
+            fault = None if own or self.options.faults is None else self.options.faults.meet(request)
             if fault is None:
                 response = self._perform(request, now, limited=not own)
             else:
@@ -76,6 +78,29 @@ class PaperBroker:
     def close(self) -> None:
         """Let go of the state file."""
         self._state.close()
+
+    def untroubled(self) -> PaperBroker:
+        """Return the same account as somebody sees it whom no fault, no limit and no lag of lists reaches."""
+        # What is due by now happens by this one's own rules.
+        with self._walked(self._clock().astimezone(UTC)):
+            pass
+        calm = replace(
+            self.options, faults=None, rate_limit_per_minute=None, data_rate_limit_per_minute=None, list_lag_s=ZERO
+        )
+        return PaperBroker(clock=self._clock, state=self._state, market=self._market, options=calm)
+
+    def saved(self) -> Kept:
+        """Return the account as it stands, for `begin_again`; only of a book in memory."""
+        if not isinstance(self._state, MemoryState):
+            raise TypeError("a book in a file is saved with the file")
+        return self._state.saved()
+
+    def begin_again(self, kept: Kept) -> None:
+        """Go back to the account as it stood."""
+        if not isinstance(self._state, MemoryState):
+            raise TypeError("a book in a file is put back with the file")
+        self._state.begin_again(kept)
+        self._limiter = Limiter(self.options)
 
     def _perform(self, request: Request, now: datetime, *, limited: bool) -> Response:
         if len(request.body) > BODY_BYTES_MAX:
@@ -96,12 +121,12 @@ class PaperBroker:
     @contextmanager
     def _walked(self, now: datetime) -> Iterator[Exchange]:
         with self._state.taken() as book:
-            exchange = Exchange(book, self._market, self._options, now)
+            exchange = Exchange(book, self._market, self.options, now)
             exchange.advance()
             yield exchange
 
     def _keys_refusal(self, request: Request) -> Response | None:
-        wanted = (self._options.api_key, self._options.secret_key)
+        wanted = (self.options.api_key, self.options.secret_key)
         if wanted == (None, None) or request.path.startswith(KEYLESS):
             return None
         given = (request.header("APCA-API-KEY-ID"), request.header("APCA-API-SECRET-KEY"))
@@ -110,24 +135,30 @@ class PaperBroker:
         return answer({"message": "unauthorized."}, 401) if given != wanted else None
 
     def _headers(self, request: Request, now: datetime) -> dict[str, str]:
-        identity = uuid5(UUID(int=self._options.seed % 2**128), f"{now.isoformat()}/{self._count}")
+        identity = uuid5(UUID(int=self.options.seed % 2**128), f"{now.isoformat()}/{self._count}")
         said = {"X-Request-ID": identity.hex, "Date": format_datetime(now, usegmt=True)}
         return said | self._limiter.headers(request.path, now)
 
 
 def open_paper(
-    *, clock: Callable[[], datetime], prices: Path | Feed, state: Path | None = None, options: Options | None = None
+    *,
+    clock: Callable[[], datetime],
+    prices: Path | Feed,
+    state: Path | None = None,
+    look: bool = False,
+    options: Options | None = None,
 ) -> PaperBroker:
     """Open a paper broker on a directory of prices or a feed, its book in memory or in a file.
 
-    Raises PricesError or StateError, with a sentence for the user.
+    With `look` it answers as ever, and what happens meanwhile in the file's book is not written: who comes next walks
+    the same way. Raises PricesError, StateError or OSError, with a sentence for the user.
     """
     options = options or Options()
 
     def make() -> tuple[int, Decimal, datetime]:
         return options.seed, options.cash, clock()
 
-    kept = FileState(state, make) if state else MemoryState(*make())
+    kept = FileState(state, make, look=look) if state else MemoryState(*make())
     with kept.taken() as book:
         seed, last = book.account.seed, book.last
     if isinstance(clock, RecordedClock):

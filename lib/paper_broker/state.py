@@ -15,6 +15,7 @@ import os
 import sqlite3
 import weakref
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,6 +64,17 @@ class State(Protocol):
         """Let go of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A book in memory at one instant. Records are frozen, so holding on to them is enough."""
+
+    account: Account
+    last: datetime
+    orders: dict[str, Order]
+    activities: dict[str, Activity | NonTrade]
+    positions: dict[str, Position]
+
+
 class MemoryState:
     """A book that ends with the process."""
 
@@ -90,6 +102,17 @@ class MemoryState:
         self._account, self._last = book.account, book.last
         book.written()
 
+    def saved(self) -> Kept:
+        """Return the book as the last request left it."""
+        return Kept(self._account, self._last, dict(self._orders), dict(self._activities), dict(self._positions))
+
+    def begin_again(self, kept: Kept) -> None:
+        """Put a saved book in the place of this one."""
+        self._account, self._last = kept.account, kept.last
+        self._orders, self._activities = dict(kept.orders), dict(kept.activities)
+        self._positions = dict(kept.positions)
+        self._book = self._as_left()
+
     def _as_left(self) -> Book:
         book = Book(self._account, self._last)
         for order in self._orders.values():
@@ -110,9 +133,10 @@ class MemoryState:
 class FileState:
     """A book in one SQLite file."""
 
-    def __init__(self, file: Path, make: Callable[[], tuple[int, Decimal, datetime]]) -> None:
+    def __init__(self, file: Path, make: Callable[[], tuple[int, Decimal, datetime]], *, look: bool = False) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file
+        self._look = look
         # Closing the handle lets go of the lock, so it lives as long as this object, and no longer.
         self._lock = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._unlock = weakref.finalize(self, os.close, self._lock)
@@ -144,7 +168,9 @@ class FileState:
             with self._transaction():
                 book = self._load()
                 yield book
-                if book.changed or book.walked > WALKED_MAX:
+                if self._look:
+                    self._book = None  # it has gone on, and the file has not
+                elif book.changed or book.walked > WALKED_MAX:
                     self._write(book)
                     book.written()
         except BaseException:
@@ -161,15 +187,19 @@ class FileState:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # A commit that fails, as on a full disk, may have ended the transaction itself.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A commit that fails, as on a full disk, may have ended the transaction itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            message = f"{self._file}: {error}"
+            raise StateError(message) from error
 
     def _create(self, make: Callable[[], tuple[int, Decimal, datetime]]) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]

@@ -19,6 +19,7 @@ from requests.utils import get_encoding_from_headers
 
 from lib.paper_broker import message
 from lib.paper_broker.message import Trouble
+from lib.paper_broker.state import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,10 @@ class PaperAdapter(BaseAdapter):
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Response:
         """Answer a prepared request."""
-        found = self._paper.respond(_read(request))
+        try:
+            found = self._paper.respond(_read(request))
+        except StateError as error:  # a full disk, a file that another keeps: nobody knows how far the request came
+            raise RequestsConnectionError(str(error), request=request) from error
         if found.trouble is Trouble.TIMEOUT or _too_late(found, timeout):
             raise ReadTimeout("the paper broker does not answer", request=request)
         if found.trouble is Trouble.RESET:

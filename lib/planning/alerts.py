@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lib.domain.alerts import AFTER, AlertChange, AlertOp, AlertRows
+from lib.domain.facts import Problem
 from lib.domain.records import Control
 from lib.domain.results import PassResult
 from lib.domain.story import Event
@@ -24,6 +25,7 @@ MENDS_ITSELF = timedelta(minutes=12)
 """Time for another pass of each monitor, the slower one's included."""
 
 PATIENCE: Mapping[str, timedelta] = {
+    "DISAGREES": MENDS_ITSELF,
     "INCOMPLETE": MENDS_ITSELF,
     "OUTCOME_UNKNOWN": MENDS_ITSELF,
     "POSITION_ABSENT": MENDS_ITSELF,
@@ -73,7 +75,8 @@ class Alert:
 
 def concerns(result: PassResult, rows: AlertRows) -> tuple[Concern, ...]:
     """List what a pass leaves for a person, one a key."""
-    found = [Concern(code=p.code, subject=p.symbol or "", message=p.message) for p in result.problems]
+    found = [concern_of(problem) for problem in result.problems]
+    found += [concern_of(doubt) for doubt in result.doubts]
     found += [_stopped(control) for control in rows.stopped]
     said = "; ".join(result.notes)
     if result.error is not None:
@@ -89,6 +92,11 @@ def concerns(result: PassResult, rows: AlertRows) -> tuple[Concern, ...]:
         if each.message not in known.message:
             merged[each.key] = replace(known, message=f"{known.message}; {each.message}")
     return tuple(merged.values())
+
+
+def concern_of(problem: Problem) -> Concern:
+    """Say what a problem is to a person: one alert a code and symbol."""
+    return Concern(code=problem.code, subject=problem.symbol or "", message=problem.message)
 
 
 def _stopped(control: Control) -> Concern:

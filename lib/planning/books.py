@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from lib.domain.money import ZERO
 from lib.domain.records import Coverage, Fill, Order, Position, QuantityChange, Rows, Trade
-from lib.domain.states import ENDED, EXIT_ROLES, RESOLVING, Role
+from lib.domain.states import ENDED, EXIT_ROLES, NOT_COVERING, Role
 from lib.planning.terms import closing_verb, sign, signed
 
 
@@ -145,10 +145,10 @@ def covers(order: Order) -> bool:
 def covered_qty(orders: tuple[Order, ...]) -> Decimal:
     """Shares that a live order would close at the stop: stops, `held` legs, trailing stops, market exits.
 
-    An order whose outcome is unknown or that is being cancelled covers nothing.
+    An order whose outcome is unknown or that is being cancelled covers nothing; one that is being replaced does.
     """
     return sum(
-        (o.qty - o.filled_qty for o in orders if covers(o) and is_live(o) and o.order_status not in RESOLVING),
+        (o.qty - o.filled_qty for o in orders if covers(o) and is_live(o) and o.order_status not in NOT_COVERING),
         ZERO,
     )
 

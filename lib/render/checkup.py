@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MARKS = {OK: ("ok  ", "green"), LATER: ("wait", "yellow"), PERSON: ("ACT ", "bold red")}
 SUMMARY = {
     OK: "all is well",
-    LATER: "nothing for a person to do: the next passes repair what waits",
+    LATER: "nothing is urgent: the next passes repair what waits, or its line says what to do",
     PERSON: "a person must act",
 }
 

@@ -16,6 +16,7 @@ from lib.render.checkup import write_checkup
 from lib.render.control import write_control
 from lib.render.explain import write_story
 from lib.render.leaving import write_leaving
+from lib.render.proof import write_proof
 from lib.render.status import write_status
 from lib.render.table import (
     NOTE_CHARS_MAX,
@@ -36,6 +37,7 @@ from lib.views.explain import ExplainPage
 from lib.views.journal import JournalPage, JournalRow
 from lib.views.leaving import LeavingPage
 from lib.views.pages import Page
+from lib.views.proof import ProofPage
 from lib.views.replay import ReplayPage
 from lib.views.status import StatusPage
 
@@ -92,6 +94,8 @@ def _write(page: Page, console: Console) -> None:
             write_checkup(page, console)
         case LeavingPage():
             write_leaving(page, console)
+        case ProofPage():
+            write_proof(page, console)
 
 
 def _replay(page: ReplayPage, console: Console) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lib import sessions
 from lib.broker import translate
 from lib.domain.hours import Hours
+from lib.due import STAGES
+from lib.invariants.attended import is_unattended
 from lib.invariants.catalogue import AFTER_CLEAN_ORDER_MONITOR, ALWAYS, AT_REST, check, lost_rows
+from lib.invariants.compared import nothing_happened
 from lib.invariants.evidence import Books, Evidence, Ledger, Violation
 from lib.paper_broker.message import Request
 from lib.store import queries
+from lib.store.auditing import audited
 
 if TYPE_CHECKING:
     from lib.simulation.world import Ran, World
@@ -21,17 +25,18 @@ if TYPE_CHECKING:
 
 def books(world: World) -> Books:
     """Read all rows of the account, past the ports and their faults."""
-    store = world.store
-    trades = queries.journal(store, "main")
-    rows = store.rows("main")
+    rows = queries.all_rows(world.store, "main")
     return Books(
         namespace=rows.account.namespace,
-        decisions=queries.decisions(store, "main"),
-        trades=trades,
-        orders=tuple(o for t in trades for o in queries.orders_of(store, t.id)),
-        fills=tuple(f for t in trades for f in queries.fills_of(store, t.id)),
+        decisions=rows.decisions,
+        trades=rows.trades,
+        orders=rows.orders,
+        fills=rows.fills,
         positions=rows.positions,
-        changes=queries.changes(store, "main"),
+        changes=rows.changes,
+        controls=rows.controls,
+        runs=rows.last_runs,
+        account_number=rows.account.account_number,
     )
 
 
@@ -40,25 +45,54 @@ def ledger(world: World) -> Ledger:
     pages = tuple(_pages(world, "/v2/orders", "status=all&nested=true&direction=asc&limit=500", "after_order_id", 500))
     fills = _pages(world, "/v2/account/activities/FILL", "direction=asc&page_size=100", "page_token", 100)
     positions = (translate.position(row) for row in _get(world, "/v2/positions", ""))
+    account = translate.account(_get(world, "/v2/account", ""))
     return Ledger(
         orders=tuple(translate.order(row) for row in pages),
         positions={p.symbol: p for p in positions},
         fills=tuple(translate.fill(row) for row in fills),
         cash_start=world.cash_start,
-        cash=Decimal(_get(world, "/v2/account", "")["cash"]),
+        cash=account.cash,
+        account_number=account.account_number,
+        equity=account.equity,
+        last_equity=account.last_equity,
     )
 
 
 def evidence(world: World) -> Evidence:
-    """Collect both sides now."""
+    """Collect both sides now.
+
+    Limits never change in a World: what the pass that has just ended sent is held against them. Alerts are read
+    where one ought to be there.
+    """
     now = world.clock.now()
     window = sessions.load().between(world.began.date(), now.date())
-    return Evidence(
+    last = world.history[-1] if world.history else None
+    seen = Evidence(
         now=now,
         books=books(world),
         ledger=ledger(world),
         calendar=tuple(Hours(open=s.open, close=s.close) for s in window),
+        limits=world.tools.limits,
+        sent_since=last.at if last is not None and last.stage == "order_executor" else None,
     )
+    return _with_alerts(world, seen) if is_unattended(seen) else seen
+
+
+def audited_evidence(world: World) -> Evidence:
+    """Collect both sides now, and what was written down on the way."""
+    seen = _with_alerts(world, evidence(world))
+    ids = {
+        "trade_journal": [t.id for t in seen.books.trades],
+        "order_execution": [o.id for o in seen.books.orders],
+        "fill": [f.id for f in seen.books.fills],
+        "quantity_change": [c.id for c in seen.books.changes],
+    }
+    return replace(seen, books=replace(seen.books, audited=audited(world.store, "main", ids)))
+
+
+def _with_alerts(world: World, seen: Evidence) -> Evidence:
+    alerts = world.store.alerts("main")
+    return replace(seen, books=replace(seen.books, alerts=alerts.events, stopped=alerts.stopped))
 
 
 def _get(world: World, path: str, query: str) -> Any:
@@ -99,4 +133,12 @@ class Watch:
 
 def at_rest(world: World) -> tuple[Violation, ...]:
     """Judge a world that has come to rest."""
-    return check(AT_REST, evidence(world))
+    return check(AT_REST, audited_evidence(world))
+
+
+def after_another_round(world: World) -> tuple[Violation, ...]:
+    """Run each stage once more over a world at rest: nothing may come of it (I31)."""
+    before = evidence(world)
+    for stage in STAGES:
+        world.run(stage)
+    return nothing_happened(before, evidence(world))

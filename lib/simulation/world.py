@@ -25,6 +25,7 @@ from lib.crontab import Line, read_crontab
 from lib.domain.actions import Insert
 from lib.domain.results import PassResult
 from lib.errors import PipelineError
+from lib.paper_broker.faults import LAST, Fault, FaultKind, Faults
 from lib.paper_broker.message import Request, Response, write_json
 from lib.paper_broker.options import Options
 from lib.paper_broker.prices import Feed
@@ -166,6 +167,19 @@ class World:
     def user_cancels_all(self) -> Response:
         """Cancel every order as the account's owner would."""
         return self.paper.respond(Request("DELETE", "/v2/orders"))
+
+    def asset(self, **facts: object) -> Response:
+        """Let the broker say something else about an asset from now on: that it is halted, hard to borrow."""
+        return self._post("/paper/asset", facts)
+
+    def corporate_action(self, **action: object) -> Response:
+        """Announce a split, a new name, a merger."""
+        return self._post("/paper/corporate-action", action)
+
+    def outage(self, *routes: str) -> None:
+        """Let nothing come of requests of these routes from now on; of none of them, all is well again."""
+        down = [Fault(route, 1, FaultKind.TIMEOUT_BEFORE, to=LAST) for route in routes]
+        self.paper.options = replace(self.paper.options, faults=Faults(down) if down else None)
 
     def _post(self, path: str, body: Mapping[str, object]) -> Response:
         return self.paper.respond(

@@ -17,4 +17,4 @@ def look(rows: Rows, tools: Tools, context: Context) -> Plan:
     snapshot = order_executor_snapshot(tools.broker, rows, context)
     if snapshot.account is not None and context.session is not None:
         rows = replace(rows, today=tools.store.trades_since(rows.account.account, context.session.open))
-    return plan_order_executor(rows, snapshot, context)
+    return replace(plan_order_executor(rows, snapshot, context), seen=snapshot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lib.domain.actions import Plan
 from lib.domain.records import Rows
 from lib.gather import order_monitor_snapshot
@@ -12,4 +14,5 @@ from lib.tools import Tools
 
 def look(rows: Rows, tools: Tools, context: Context) -> Plan:
     """Read orders, fills and positions, and plan."""
-    return plan_order_monitor(rows, order_monitor_snapshot(tools.broker, rows, context), context)
+    snapshot = order_monitor_snapshot(tools.broker, rows, context)
+    return replace(plan_order_monitor(rows, snapshot, context), seen=snapshot)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, 
 from lib.domain.alerts import AFTER, ALERT, AlertChange, AlertRows
 from lib.domain.states import ControlState
 from lib.store import tables
-from lib.store.fetch import CONTROL, EVENT, records
+from lib.store.fetch import CONTROL, EVENT, Query, records
 from lib.store.selection import STAGES
 
 SKIPPED = "skipped"
@@ -40,12 +40,12 @@ def _newest_runs() -> Any:
     return select(run.stage, run.outcome).where(run.id.in_([one.scalar_subquery() for one in of_each])).order_by(run.id)
 
 
-_ROW = select(tables.account.c.id).where(tables.account.c.account == _ACCOUNT)
+_ROW = Query(select(tables.account.c.id).where(tables.account.c.account == _ACCOUNT))
 _OF_ACCOUNT = (tables.event.c.table_name == ALERT, tables.event.c.row_id == _ROW_ID)
-_NEWEST = EVENT.select(*_OF_ACCOUNT).order_by(tables.event.c.id.desc()).limit(1)
-_STILL_MATTER = EVENT.select(*_OF_ACCOUNT, tables.event.c.id > bindparam(AFTER)).order_by(tables.event.c.id)
-_STOPPED = _stopped_by_a_stage()
-_NEWEST_RUNS = _newest_runs()
+_NEWEST = Query(EVENT.select(*_OF_ACCOUNT).order_by(tables.event.c.id.desc()).limit(1))
+_STILL_MATTER = Query(EVENT.select(*_OF_ACCOUNT, tables.event.c.id > bindparam(AFTER)).order_by(tables.event.c.id))
+_STOPPED = Query(_stopped_by_a_stage())
+_NEWEST_RUNS = Query(_newest_runs())
 
 
 def read(connection: Connection, account: str) -> AlertRows:
@@ -53,7 +53,7 @@ def read(connection: Connection, account: str) -> AlertRows:
     which = {"row_id": _row_id(connection, account)}
     newest = records(connection, EVENT, _NEWEST, which)
     after = _after(newest[0].columns) if newest else 0
-    outcomes = {run.stage: run.outcome for run in connection.execute(_NEWEST_RUNS, {"account": account})}
+    outcomes = dict(_NEWEST_RUNS.rows(connection, {"account": account}))
     return AlertRows(
         events=records(connection, EVENT, _STILL_MATTER, {**which, AFTER: after}) if newest else (),
         stopped=records(connection, CONTROL, _STOPPED, {"account": account}),
@@ -77,7 +77,7 @@ def append(connection: Connection, account: str, changes: Sequence[AlertChange],
 
 
 def _row_id(connection: Connection, account: str) -> int:
-    return connection.execute(_ROW, {"account": account}).scalar_one_or_none() or 0
+    return next(iter(_ROW.column(connection, {"account": account})), 0)
 
 
 def _after(columns: str) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,9 @@ PART = ".part"
 PART_LIVES = timedelta(days=1)
 NAME = re.compile(r"trading-\d{8}T\d{6}Z\.db")
 """Backups of this command's naming; a database that a restore kept aside is none, and no `--keep` removes it."""
+
+LEFT = re.compile(rf"(before-restore-)?{NAME.pattern}\.\d+{re.escape(PART)}(-wal|-shm|-journal)?")
+"""What a backup or a restore that was killed leaves half written; other programs have files named so too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +82,25 @@ def newest(directory: Path) -> Path | None:
 def beyond(directory: Path, keep: int, now: datetime) -> tuple[Path, ...]:
     """Return the backups older than the newest `keep`, and what was left half written a day ago and more."""
     old = sorted(_backups(directory), reverse=True)[keep:]
-    begun = (now - PART_LIVES).timestamp()
-    parts = [each for each in directory.glob(f"*{PART}") if each.stat().st_mtime < begun] if directory.is_dir() else []
-    return (*reversed(old), *sorted(parts))
+    parts = [each for each in directory.glob(f"*{PART}*") if LEFT.fullmatch(each.name)]
+    return (*reversed(old), *sorted(each for each in parts if is_older(each, now - PART_LIVES)))
+
+
+def is_older(file: Path, moment: datetime) -> bool:
+    """Say whether a file was last written before a moment; one that has just gone is not."""
+    try:
+        return file.stat().st_mtime < moment.timestamp()
+    except FileNotFoundError:
+        return False
 
 
 def remove(files: tuple[Path, ...]) -> tuple[str, ...]:
-    """Remove files; one that is gone already is as good."""
+    """Remove files; one that is gone already is as good. Raises ConfigError for one that may not be removed."""
     for each in files:
-        each.unlink(missing_ok=True)
+        try:
+            each.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{each} cannot be removed: {error.strerror}") from error
     return tuple(str(each) for each in files)
 
 
@@ -105,17 +120,23 @@ def checked(path: Path) -> str:
     return schema
 
 
-def _write(source: Path, target: Path) -> str:
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Yield another name to write under: the file gets its own once it is all there, and nothing is left else."""
     part = target.with_name(f"{target.name}.{os.getpid()}{PART}")
     try:
-        sqlite_files.copy(source, part)
-        schema = checked(part)
+        yield part
         part.rename(target)
         sqlite_files.flush(target.parent)
     finally:
         for suffix in ("", *sqlite_files.SIDE_FILES):
             part.with_name(part.name + suffix).unlink(missing_ok=True)
-    return schema
+
+
+def _write(source: Path, target: Path) -> str:
+    with whole(target) as part:
+        sqlite_files.copy(source, part)
+        return checked(part)
 
 
 def _backups(directory: Path) -> list[Path]:

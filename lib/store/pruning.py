@@ -71,14 +71,17 @@ def prune(
     """
     if days < DAYS_MIN:
         raise ConfigError(f"--days {days}: the last {DAYS_MIN} days are always kept")
-    before, path = now - timedelta(days=days), database_path(url)
+    try:
+        before, path = now - timedelta(days=days), database_path(url)
+    except OverflowError:
+        raise ConfigError(f"--days {days}: that is before the calendar began") from None
     store = open_store(url, state_dir)
     try:
         store.check_schema()
-        runs = _prune_runs(store, before, dry_run=dry_run)
         files = (*backups.beyond(backups.folder(state_dir), keep, now), *_old_logs(state_dir / "log", before))
         if not dry_run:
-            backups.remove(files)
+            backups.remove(files)  # first: on a full disk no row can be removed before there is room
+        runs = _prune_runs(store, before, dry_run=dry_run)
         rows, first = _rows(store)
     finally:
         store.close()
@@ -111,7 +114,7 @@ def _prune_runs(store: SqlStore, before: datetime, *, dry_run: bool) -> int:
 
 def _old_logs(folder: Path, before: datetime) -> tuple[Path, ...]:
     found = {each for pattern in LOGS for each in folder.glob(pattern) if each.is_file()}
-    return tuple(sorted(each for each in found if each.stat().st_mtime < before.timestamp()))
+    return tuple(sorted(each for each in found if backups.is_older(each, before)))
 
 
 def _rows(store: SqlStore) -> tuple[list[tuple[str, int]], datetime | None]:

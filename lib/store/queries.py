@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
 from lib.domain.actions import Insert, Update
-from lib.domain.records import Account, Control, Coverage, Decision, Fill, Order, QuantityChange, StageRun, Trade
+from lib.domain.records import Account, Control, Coverage, Decision, Fill, Order, QuantityChange, Rows, StageRun, Trade
 from lib.domain.states import Change, TradeStatus
 from lib.domain.story import Event, Story
 from lib.errors import ConfigError
-from lib.store import tables
+from lib.store import selection, tables
 from lib.store.fetch import (
     ACCOUNT,
     CONTROL,
@@ -26,6 +26,7 @@ from lib.store.fetch import (
     QUANTITY_CHANGE,
     RUN,
     TRADE,
+    Query,
     R,
     Shape,
     records,
@@ -33,8 +34,50 @@ from lib.store.fetch import (
 from lib.store.sql import SqlStore
 
 ID_DIGITS = 19
+RUNS = 30
+"""So many newest passes are a good hour of them."""
+
 MEANT = 10
 """How many trades are named where the one asked for is not there."""
+
+
+def _all_of(shape: Shape[R], *order: str) -> Query:
+    columns = shape.table.c
+    return Query(shape.select(columns.account == bindparam("account")).order_by(*(columns[name] for name in order)))
+
+
+_ALL_DECISIONS = _all_of(DECISION, "id")
+_ALL_TRADES = _all_of(TRADE, "id")
+_ALL_ORDERS = _all_of(ORDER, "trade_id", "id")
+_ALL_FILLS = _all_of(FILL, "trade_id", "id")
+_ALL_POSITIONS = _all_of(POSITION, "id")
+_ALL_CHANGES = _all_of(QUANTITY_CHANGE, "id")
+_DECISION = Query(DECISION.select(tables.decision.c.id == bindparam("id")))
+_ORDERS_OF = Query(ORDER.select(tables.order.c.trade_id == bindparam("trade")).order_by(tables.order.c.id))
+_FILLS_OF = Query(FILL.select(tables.fill.c.trade_id == bindparam("trade")).order_by(tables.fill.c.id))
+_NEWEST_RUNS = Query(
+    RUN.select(tables.stage_run.c.account == bindparam("account")).order_by(tables.stage_run.c.id.desc()).limit(RUNS)
+)
+
+
+def all_rows(store: SqlStore, account: str) -> Rows:
+    """Return the account with its decisions, trades and all that belongs to them, ended ones too, as of one moment.
+
+    `last_runs` are the newest passes of every stage, however they ended, newest first.
+    """
+    which = {"account": account}
+    with store.reading() as connection:
+        return Rows(
+            account=selection.account(connection, account),
+            decisions=records(connection, DECISION, _ALL_DECISIONS, which),
+            trades=records(connection, TRADE, _ALL_TRADES, which),
+            orders=records(connection, ORDER, _ALL_ORDERS, which),
+            fills=records(connection, FILL, _ALL_FILLS, which),
+            positions=records(connection, POSITION, _ALL_POSITIONS, which),
+            changes=records(connection, QUANTITY_CHANGE, _ALL_CHANGES, which),
+            controls=selection.controls(connection, account),
+            last_runs=records(connection, RUN, _NEWEST_RUNS, which),
+        )
 
 
 def accounts(store: SqlStore) -> tuple[Account, ...]:
@@ -55,26 +98,23 @@ def decisions(store: SqlStore, account: str, *, limit: int | None = None) -> tup
 
 def decision(store: SqlStore, decision_id: int) -> Decision | None:
     """Return one decision."""
-    found = _read(store, DECISION, DECISION.select(tables.decision.c.id == decision_id))
+    found = _read(store, DECISION, _DECISION, {"id": decision_id})
     return found[0] if found else None
 
 
 def journal(store: SqlStore, account: str) -> tuple[Trade, ...]:
     """Return all trades of the account in the order in which they were claimed."""
-    table = tables.journal.c
-    return _read(store, TRADE, TRADE.select(table.account == account).order_by(table.id))
+    return _read(store, TRADE, _ALL_TRADES, {"account": account})
 
 
 def orders_of(store: SqlStore, trade_id: int) -> tuple[Order, ...]:
     """Return all orders a trade ever had, in order."""
-    table = tables.order.c
-    return _read(store, ORDER, ORDER.select(table.trade_id == trade_id).order_by(table.id))
+    return _read(store, ORDER, _ORDERS_OF, {"trade": trade_id})
 
 
 def fills_of(store: SqlStore, trade_id: int) -> tuple[Fill, ...]:
     """Return all executions of a trade, in the order in which they were booked."""
-    table = tables.fill.c
-    return _read(store, FILL, FILL.select(table.trade_id == trade_id).order_by(table.id))
+    return _read(store, FILL, _FILLS_OF, {"trade": trade_id})
 
 
 def coverage_of(store: SqlStore, trade_id: int) -> tuple[Coverage, ...]:
@@ -83,10 +123,19 @@ def coverage_of(store: SqlStore, trade_id: int) -> tuple[Coverage, ...]:
     return _read(store, COVERAGE, COVERAGE.select(table.trade_id == trade_id).order_by(table.from_time, table.id))
 
 
+def uncovered_spans(store: SqlStore, account: str, *, since: datetime) -> tuple[tuple[str | None, int], ...]:
+    """Return cause and seconds of each interval without cover that ended at or after `since`."""
+    table = tables.coverage.c
+    asked = select(table.cause, table.seconds_uncovered).where(
+        table.account == account, table.to_time >= since, table.seconds_uncovered > 0
+    )
+    with store.reading() as connection:
+        return tuple((cause, int(seconds)) for cause, seconds in connection.execute(asked))
+
+
 def changes(store: SqlStore, account: str) -> tuple[QuantityChange, ...]:
     """Return all changes of quantity that were no fills of ours, in order."""
-    table = tables.quantity_change.c
-    return _read(store, QUANTITY_CHANGE, QUANTITY_CHANGE.select(table.account == account).order_by(table.id))
+    return _read(store, QUANTITY_CHANGE, _ALL_CHANGES, {"account": account})
 
 
 def unexplained(store: SqlStore, account: str, *, since: datetime) -> tuple[QuantityChange, ...]:
@@ -223,6 +272,8 @@ def approve(store: SqlStore, account: str, decision_ids: Iterable[int], *, run_i
     return frozenset(row.id for row in found)
 
 
-def _read(store: SqlStore, shape: Shape[R], statement: Select[Any]) -> tuple[R, ...]:
+def _read(
+    store: SqlStore, shape: Shape[R], read: Select[Any] | Query, parameters: Mapping[str, object] | None = None
+) -> tuple[R, ...]:
     with store.reading() as connection:
-        return records(connection, shape, statement)
+        return records(connection, shape, read, parameters)

@@ -7,6 +7,7 @@ so that no pass works it before a backfill has taken back what is lost (`lib.dom
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from lib.store.sql import SqlStore
 from lib.store.sqlite import database_path, open_database
 
 HOLD_WAIT_S = 60
+UNDER_WAY = "database-restore"
+"""What a restore holds besides the accounts: two at once would make their copies ready under one name."""
+
 NAMING = (tables.decision.name, tables.journal.name)
 """Tables whose ids stand in the names of orders."""
 
@@ -65,8 +69,8 @@ def restore(file: Path, url: str, state_dir: Path, *, now: datetime, wait_s: flo
     """Put the backup `file` in the place of the database.
 
     The new database is made ready beside the present one, which is copied first; then it takes its place in one
-    step. Raises ConfigError for a file that is damaged, not ours or of a newer schema, StoreUnavailable while a pass
-    holds an account: nothing was changed then.
+    step. Raises ConfigError for a file that is damaged, not ours, of a newer schema or of other broker accounts,
+    StoreUnavailable while a pass holds an account or another restore is at work: nothing was changed then.
     """
     file, target = file.absolute(), database_path(url)
     if not file.is_file():
@@ -75,9 +79,11 @@ def restore(file: Path, url: str, state_dir: Path, *, now: datetime, wait_s: flo
         raise ConfigError(f"{file} is the database itself")
     backups.checked(file)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _copied(file, target) as ready:
-            return _restore(file, ready, target, state_dir, now=now, wait_s=wait_s)
+        with open_database(_url(target), state_dir, create=True).hold_account(UNDER_WAY, wait_s) as alone:
+            if not alone:
+                raise StoreUnavailable("another restore is at work; nothing was changed: try again")
+            with _copied(file, target) as ready:
+                return _restore(file, ready, target, state_dir, now=now, wait_s=wait_s)
     except OSError as error:
         raise ConfigError(f"{error.filename or target}: {error.strerror}") from error
 
@@ -91,8 +97,8 @@ def _restore(file: Path, ready: Path, target: Path, state_dir: Path, *, now: dat
                 raise StoreUnavailable(f"a pass holds the account {name}; nothing was changed: try again")
         since, accounts = _prepare(ready, state_dir, _present(target, state_dir), now)
         backups.checked(ready)
+        (state_dir / "due.json").unlink(missing_ok=True)  # what it says was done may not be in the rows to come
         aside = _place(ready, target, state_dir, now)
-        (state_dir / "due.json").unlink(missing_ok=True)  # what it says was done may not be in these rows
     return Restored(
         file=str(file),
         database=str(target),
@@ -164,6 +170,7 @@ def _prepare(ready: Path, state_dir: Path, present: _Present, now: datetime) -> 
         since = min((since, *marks))
         run_id = f"restore-{now:%Y%m%dT%H%M%S.%f}"
         rows = queries.accounts(store)
+        _check_broker_accounts(rows, present.accounts)
         missing = [row for row in present.accounts if row.account not in {each.account for each in rows}]
         store.write([_again(row) for row in missing], run_id=run_id, at=now)
         rows = queries.accounts(store)
@@ -177,6 +184,18 @@ def _prepare(ready: Path, state_dir: Path, present: _Present, now: datetime) -> 
     for table in NAMING:
         sqlite_files.skip_ids(ready, table, present.ids.get(table, 0))
     return since, tuple(row.account for row in rows)
+
+
+def _check_broker_accounts(rows: Iterable[Account], present: Iterable[Account]) -> None:
+    """Refuse the backup of another broker account: its trades are not at the one that is worked here."""
+    pinned = {row.account: (row.environment, row.account_number) for row in present if row.account_number is not None}
+    for row in rows:
+        there, here = (row.environment, row.account_number), pinned.get(row.account)
+        if row.account_number is not None and here is not None and there != here:
+            raise ConfigError(
+                f"the backup's account {row.account} is pinned to {there[0]} {there[1]}, the database's to {here[0]} "
+                f"{here[1]}; nothing was changed. If the backup is meant, move the database away first"
+            )
 
 
 def _known_until(store: SqlStore, now: datetime) -> date:
@@ -233,21 +252,21 @@ def _place(ready: Path, target: Path, state_dir: Path, now: datetime) -> Path | 
     """Keep the present database aside, then put the new one in its place.
 
     A database that can be read is overwritten by a transaction: programs that have it open go on with the new rows,
-    where a file renamed over it would leave them working on the old one. One that cannot is moved away as it is.
+    where a file renamed over it would leave them working on the old one. One that is damaged is moved away as it is.
     """
     aside = backups.folder(state_dir) / f"before-restore-{backups.named(now)}"
     aside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if aside.exists():
+        raise ConfigError(f"{aside} is there already; nothing was changed: try again")
     if target.exists():
-        try:
-            sqlite_files.copy(target, aside)
+        with suppress(sqlite_files.Damaged):
+            with backups.whole(aside) as part:
+                sqlite_files.copy(target, part)
             sqlite_files.put_in_place(ready, target)
-        except ConfigError:
-            aside.unlink(missing_ok=True)
-        else:
             return aside
     for suffix in ("", *sqlite_files.SIDE_FILES):  # left there, they would be played into the new file
-        with suppress(FileNotFoundError):
-            target.with_name(target.name + suffix).rename(aside.with_name(aside.name + suffix))
+        with suppress(FileNotFoundError):  # STATE_DIR may be on another disk, which rename cannot reach
+            shutil.move(target.with_name(target.name + suffix), aside.with_name(aside.name + suffix))
     ready.rename(target)
     sqlite_files.flush(target.parent)
     return aside if aside.exists() else None

@@ -16,7 +16,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     func,
@@ -41,6 +40,7 @@ from lib.store.fetch import (
     QUANTITY_CHANGE,
     RUN,
     TRADE,
+    Query,
     R,
     Shape,
     records,
@@ -129,13 +129,15 @@ def _newest_runs() -> Any:
     return RUN.select(run.id.in_([one.scalar_subquery() for one in each])).order_by(run.id)
 
 
-_ONE_ACCOUNT = ACCOUNT.select(tables.account.c.account == _ACCOUNT)
-_CONTROLS = CONTROL.select(or_(tables.control.c.account == _ACCOUNT, tables.control.c.scope == "all")).order_by(
-    tables.control.c.id
+_ONE_ACCOUNT = Query(ACCOUNT.select(tables.account.c.account == _ACCOUNT))
+_CONTROLS = Query(
+    CONTROL.select(or_(tables.control.c.account == _ACCOUNT, tables.control.c.scope == "all")).order_by(
+        tables.control.c.id
+    )
 )
-_NEWEST_RUNS = _newest_runs()
-_PINNED_TO = ACCOUNT.select(tables.account.c.account_number == bindparam("number")).order_by(tables.account.c.id)
-_LAST_CLEAN = (
+_NEWEST_RUNS = Query(_newest_runs())
+_PINNED_TO = Query(ACCOUNT.select(tables.account.c.account_number == bindparam("number")).order_by(tables.account.c.id))
+_LAST_CLEAN = Query(
     RUN.select(
         tables.stage_run.c.account == _ACCOUNT,
         tables.stage_run.c.stage == bindparam("stage"),
@@ -144,56 +146,74 @@ _LAST_CLEAN = (
     .order_by(tables.stage_run.c.id.desc())
     .limit(1)
 )
-_LIVE_TRADE_IDS = _live_trade_ids()
-_WAITING_DECISION_IDS = _waiting_decision_ids()
-_TRADES = TRADE.select(tables.journal.c.id.in_(_IDS)).order_by(tables.journal.c.id)
-_ORDERS = ORDER.select(tables.order.c.trade_id.in_(_IDS)).order_by(tables.order.c.id)
-_FILLS = FILL.select(tables.fill.c.trade_id.in_(_IDS)).order_by(tables.fill.c.id)
-_POSITIONS = POSITION.select(tables.position.c.trade_id.in_(_IDS)).order_by(tables.position.c.id)
-_COVERAGE = COVERAGE.select(tables.coverage.c.trade_id.in_(_IDS), tables.coverage.c.to_time.is_(None)).order_by(
-    tables.coverage.c.id
+_LIVE_TRADE_IDS = Query(_live_trade_ids())
+_WAITING_DECISION_IDS = Query(_waiting_decision_ids())
+_TRADES = Query(TRADE.select(tables.journal.c.id.in_(_IDS)).order_by(tables.journal.c.id))
+_ORDERS = Query(ORDER.select(tables.order.c.trade_id.in_(_IDS)).order_by(tables.order.c.id))
+_FILLS = Query(FILL.select(tables.fill.c.trade_id.in_(_IDS)).order_by(tables.fill.c.id))
+_POSITIONS = Query(POSITION.select(tables.position.c.trade_id.in_(_IDS)).order_by(tables.position.c.id))
+_COVERAGE = Query(
+    COVERAGE.select(tables.coverage.c.trade_id.in_(_IDS), tables.coverage.c.to_time.is_(None)).order_by(
+        tables.coverage.c.id
+    )
 )
-_EXTERNAL_CHANGES = QUANTITY_CHANGE.select(
-    tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.trade_id.is_(None)
-).order_by(tables.quantity_change.c.id)
-_TRADE_CHANGES = QUANTITY_CHANGE.select(tables.quantity_change.c.trade_id.in_(_IDS)).order_by(
-    tables.quantity_change.c.id
+_EXTERNAL_CHANGES = Query(
+    QUANTITY_CHANGE.select(
+        tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.trade_id.is_(None)
+    ).order_by(tables.quantity_change.c.id)
 )
-_DECISIONS = DECISION.select(tables.decision.c.id.in_(_IDS)).order_by(tables.decision.c.id)
-_ACCOUNT_EVENTS = select(tables.event.c.columns).where(
-    tables.event.c.table_name == tables.account.name, tables.event.c.row_id == bindparam("row")
+_TRADE_CHANGES = Query(
+    QUANTITY_CHANGE.select(tables.quantity_change.c.trade_id.in_(_IDS)).order_by(tables.quantity_change.c.id)
 )
-_TRADED = select(tables.journal.c.decision_id).where(
-    tables.journal.c.account == _ACCOUNT, tables.journal.c.decision_id.in_(_IDS)
+_DECISIONS = Query(DECISION.select(tables.decision.c.id.in_(_IDS)).order_by(tables.decision.c.id))
+_ACCOUNT_EVENTS = Query(
+    select(tables.event.c.columns).where(
+        tables.event.c.table_name == tables.account.name, tables.event.c.row_id == bindparam("row")
+    )
 )
-_KNOWN_ORDERS = select(tables.order.c.alpaca_order_id).where(
-    tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.in_(_IDS)
+_TRADED = Query(
+    select(tables.journal.c.decision_id).where(
+        tables.journal.c.account == _ACCOUNT, tables.journal.c.decision_id.in_(_IDS)
+    )
 )
-_KNOWN_FILLS = select(tables.fill.c.activity_id).where(
-    tables.fill.c.account == _ACCOUNT, tables.fill.c.activity_id.in_(_IDS)
+_KNOWN_ORDERS = Query(
+    select(tables.order.c.alpaca_order_id).where(
+        tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.in_(_IDS)
+    )
 )
-_KNOWN_CHANGES = select(tables.quantity_change.c.activity_id).where(
-    tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.activity_id.in_(_IDS)
+_KNOWN_FILLS = Query(
+    select(tables.fill.c.activity_id).where(tables.fill.c.account == _ACCOUNT, tables.fill.c.activity_id.in_(_IDS))
+)
+_KNOWN_CHANGES = Query(
+    select(tables.quantity_change.c.activity_id).where(
+        tables.quantity_change.c.account == _ACCOUNT, tables.quantity_change.c.activity_id.in_(_IDS)
+    )
 )
 
-_KNOWN_TO_BROKER = select(tables.order.c.trade_id, tables.order.c.alpaca_order_id).where(
-    tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.is_not(None)
+_KNOWN_TO_BROKER = Query(
+    select(tables.order.c.trade_id, tables.order.c.alpaca_order_id).where(
+        tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.is_not(None)
+    )
 )
-_TOUCHED_SINCE = union_all(
-    *(
-        select(whose.label("trade_id")).where(table.c.account == _ACCOUNT, at >= bindparam("since"))
-        for table, whose, at in (
-            (tables.journal, tables.journal.c.id, tables.journal.c.created_at),
-            (tables.order, tables.order.c.trade_id, tables.order.c.created_at),
-            (tables.fill, tables.fill.c.trade_id, tables.fill.c.transaction_time),
-            (tables.quantity_change, tables.quantity_change.c.trade_id, tables.quantity_change.c.at),
+_TOUCHED_SINCE = Query(
+    union_all(
+        *(
+            select(whose.label("trade_id")).where(table.c.account == _ACCOUNT, at >= bindparam("since"))
+            for table, whose, at in (
+                (tables.journal, tables.journal.c.id, tables.journal.c.created_at),
+                (tables.order, tables.order.c.trade_id, tables.order.c.created_at),
+                (tables.fill, tables.fill.c.trade_id, tables.fill.c.transaction_time),
+                (tables.quantity_change, tables.quantity_change.c.trade_id, tables.quantity_change.c.at),
+            )
         )
     )
 )
-_MADE_OR_ENDED = union_all(
-    *(
-        select(tables.journal.c.id).where(tables.journal.c.account == _ACCOUNT, at >= bindparam("since"))
-        for at in (tables.journal.c.created_at, tables.journal.c.exit_time)
+_MADE_OR_ENDED = Query(
+    union_all(
+        *(
+            select(tables.journal.c.id).where(tables.journal.c.account == _ACCOUNT, at >= bindparam("since"))
+            for at in (tables.journal.c.created_at, tables.journal.c.exit_time)
+        )
     )
 )
 TRADES_PER_READ_MAX = 10_000
@@ -211,11 +231,11 @@ def known_activities(connection: Connection, account: str, activity_ids: Iterabl
     return _known(connection, _KNOWN_FILLS, account, ids) | _known(connection, _KNOWN_CHANGES, account, ids)
 
 
-def _known(connection: Connection, statement: Any, account: str, ids: Iterable[str]) -> frozenset[str]:
+def _known(connection: Connection, query: Query, account: str, ids: Iterable[str]) -> frozenset[str]:
     wanted = sorted(ids)
     if not wanted:
         return frozenset()
-    return frozenset(connection.execute(statement, {"account": account, "ids": wanted}).scalars())
+    return frozenset(query.column(connection, {"account": account, "ids": wanted}))
 
 
 def account(connection: Connection, name: str) -> Account:
@@ -273,13 +293,13 @@ def rows(connection: Connection, name: str) -> Rows:
 
 def trades_since(connection: Connection, name: str, since: datetime) -> tuple[Trade, ...]:
     """Return the trades made or ended since then."""
-    ids = sorted(set(connection.execute(_MADE_OR_ENDED, {"account": name, "since": since}).scalars()))
+    ids = sorted(set(_MADE_OR_ENDED.column(connection, {"account": name, "since": since})))
     return records(connection, TRADE, _TRADES, {"ids": ids}) if ids else ()
 
 
 def namespaces(connection: Connection, row: Account) -> frozenset[str]:
     """Return every namespace that an account ever had: its events name them, a restore renews it."""
-    written = connection.execute(_ACCOUNT_EVENTS, {"row": row.id}).scalars()
+    written = _ACCOUNT_EVENTS.column(connection, {"row": row.id})
     return frozenset(str(json.loads(columns)["namespace"]) for columns in written) | {row.namespace}
 
 
@@ -291,16 +311,17 @@ def history(
     decision_ids: Iterable[int] = (),
 ) -> Rows:
     """Return all rows of the trades that are open, have one of these orders, or a row made since then."""
-    which, wanted = {"account": name}, frozenset(broker_order_ids)
-    ids = set(connection.execute(_LIVE_TRADE_IDS, which | {"watched_from": since}).scalars())
-    ids |= set(connection.execute(_TOUCHED_SINCE, which | {"since": since}).scalars())
+    which: dict[str, Any] = {"account": name}
+    wanted = frozenset(broker_order_ids)
+    ids = set(_LIVE_TRADE_IDS.column(connection, which | {"watched_from": since}))
+    ids |= set(_TOUCHED_SINCE.column(connection, which | {"since": since}))
     if wanted:
-        ids |= {trade for trade, order in connection.execute(_KNOWN_TO_BROKER, which) if order in wanted}
+        ids |= {trade for trade, order in _KNOWN_TO_BROKER.rows(connection, which) if order in wanted}
     known = sorted(ids - {None})
     chunks = [known[n : n + TRADES_PER_READ_MAX] for n in range(0, len(known), TRADES_PER_READ_MAX)]
 
-    def all_of(shape: Shape[R], statement: Select[Any]) -> tuple[R, ...]:
-        return tuple(row for chunk in chunks for row in records(connection, shape, statement, {"ids": chunk}))
+    def all_of(shape: Shape[R], query: Query) -> tuple[R, ...]:
+        return tuple(row for chunk in chunks for row in records(connection, shape, query, {"ids": chunk}))
 
     of_account = account(connection, name)
     named = sorted(decision_ids)
@@ -328,15 +349,14 @@ def _trade_ids(connection: Connection, name: str, last_runs: tuple[StageRun, ...
     # There is no clock here: the newest clean run is at most one pass behind it. Without one, all are watched.
     newest = max((run.finished_at for run in last_runs), default=None)
     watched_from = ALWAYS if newest is None else newest - LATE_WATCHED
-    found = connection.execute(_LIVE_TRADE_IDS, {"account": name, "watched_from": watched_from})
-    return sorted(set(found.scalars()))
+    return sorted(set(_LIVE_TRADE_IDS.column(connection, {"account": name, "watched_from": watched_from})))
 
 
 def _decisions(
     connection: Connection, name: str, trades: tuple[Trade, ...]
 ) -> tuple[tuple[Decision, ...], frozenset[int]]:
     claimed = {trade.decision_id for trade in trades}
-    waiting = connection.execute(_WAITING_DECISION_IDS, {"account": name}).scalars()
+    waiting = _WAITING_DECISION_IDS.column(connection, {"account": name})
     return _decided(connection, name, claimed.union(waiting))
 
 
@@ -347,5 +367,5 @@ def _decided(
     ids = sorted(set(decision_ids))
     if not ids:
         return (), frozenset()
-    traded = connection.execute(_TRADED, {"account": name, "ids": ids}).scalars()
+    traded = _TRADED.column(connection, {"account": name, "ids": ids})
     return records(connection, DECISION, _DECISIONS, {"ids": ids}), frozenset(traded)

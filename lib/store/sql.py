@@ -14,11 +14,13 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from lib.domain.actions import RowChange
 from lib.domain.alerts import AlertChange, AlertRows
 from lib.domain.records import Account, Control, Rows, StageRun, Trade
-from lib.errors import ConfigError, PipelineError, StaleRow
+from lib.errors import ConfigError, PipelineError, StaleRow, WrongSchema
 from lib.store import alerts, selection, tables
+from lib.store.fetch import Query
 from lib.store.port import Store
 from lib.store.writing import apply_changes
 
+_SCHEMA_VERSION = Query(select(tables.schema_version.c.version_num))
 INIT = "run `.venv/bin/python -m lib.store init`"
 
 
@@ -88,9 +90,9 @@ class SqlStore(Store):
         if found is None:
             raise ConfigError(f"database {name} has no tables yet: {INIT}")
         if found.isdecimal() and int(found) < int(needs):
-            raise ConfigError(f"database {name}: its schema is {found}, this code needs {needs}: {INIT}")
+            raise WrongSchema(f"database {name}: its schema is {found}, this code needs {needs}: {INIT}")
         if found != needs:
-            raise ConfigError(
+            raise WrongSchema(
                 f"database {name}: its schema is {found}, from the future of this code, which knows {needs}: "
                 "update the code"
             )
@@ -99,7 +101,7 @@ class SqlStore(Store):
         """Return the schema version of the database; None if it has none."""
         try:
             with self.reading() as connection:
-                found = connection.execute(select(tables.schema_version.c.version_num)).scalars().all()
+                found = _SCHEMA_VERSION.column(connection, {})
         except DBAPIError:  # no such table, however the database says so
             return None
         return ", ".join(found) or None

@@ -13,9 +13,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
@@ -49,6 +51,31 @@ _TRY_LATER = {
     sqlite3.SQLITE_NOMEM: "there is no memory left",
     sqlite3.SQLITE_INTERRUPT: "the call was interrupted",
 }
+
+
+_SHARED = "shared"
+_COMPILED: dict[object, Any] = {}
+"""Statements as they were put together for the first engine that needed them, for every engine of this process."""
+
+
+class SharedDialect(SQLiteDialect_pysqlite):
+    """SQLite as SQLAlchemy has it; all of them count as the same, so what was put together for one serves all.
+
+    A simulation opens thousands of databases, and putting its statements together takes longer than running them.
+    """
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        """Say that it is the same as any other."""
+        return isinstance(other, SharedDialect)
+
+    def __hash__(self) -> int:
+        """Be found where any other is."""
+        return hash(SharedDialect)
+
+
+registry.register(f"sqlite.{_SHARED}", __name__, SharedDialect.__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +134,14 @@ def open_database(url: str, state_dir: Path, *, durable: bool = True, create: bo
     if path is not None:
         _check_place(path, create=create)
     engine = create_engine(
-        "sqlite://",
+        f"sqlite+{_SHARED}://",
         creator=functools.partial(_connect, path, durable=durable, create=create),
         # One connection, kept: opening costs more than reading, and closing the last one writes the WAL back.
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_S,
+        execution_options={"compiled_cache": _COMPILED},
     )
     event.listen(engine, "begin", _begin)
     writer = engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -180,7 +208,11 @@ def _connect(path: Path | None, *, durable: bool, create: bool) -> sqlite3.Conne
 def _begin(connection: Connection) -> None:
     # A transaction that reads first and writes later fails at once, without waiting, when another wrote between:
     # writers say so at the beginning.
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    statement = connection.get_execution_options().get("begin", "BEGIN")
+    try:
+        connection.connection.cursor().execute(statement)  # by the driver itself: most transactions are one short read
+    except sqlite3.Error as error:
+        raise DBAPIError(statement, None, error) from error
 
 
 def _create_tables(connection: Connection) -> None:
@@ -192,7 +224,7 @@ def _create_tables(connection: Connection) -> None:
 @functools.cache
 def _schema_statements() -> tuple[str, ...]:
     # A simulation opens thousands of databases; the words that create one are put together once.
-    dialect = sqlite_dialect()
+    dialect = SharedDialect()
     parts: list[ExecutableDDLElement] = []
     for table in (*tables.metadata.sorted_tables, tables.schema_version):
         parts += [CreateTable(table), *map(CreateIndex, table.indexes)]
@@ -208,7 +240,7 @@ def _hold(path: Path, wait_s: float) -> Iterator[bool]:
         raise ConfigError(f"lock file {path}: {error.strerror}") from error
     try:
         held = _locked(functools.partial(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB), wait_s)
-        if held and due.code_was_replaced():
+        if due.code_was_replaced():
             raise CodeReplaced("the program was upgraded while this waited for its account; start it again")
         if held:
             os.utime(file)  # since when, for those who look

@@ -20,6 +20,10 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database that is open; without them the file alone may not be whole."""
 
 
+class Damaged(ConfigError):
+    """A file that SQLite cannot read as a database, or not to its end."""
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a database into a new file that only its owner can read, as one file, flushed to the disk."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -112,4 +116,6 @@ def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             raise StoreUnavailable(f"database {path}: {error}") from error
+        if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise Damaged(f"database {path}: {error}") from error
         raise ConfigError(f"database {path}: {error}") from error

@@ -94,9 +94,14 @@ def _append_event(
         "table_name": table.name,
         "row_id": row_id,
         "op": op,
-        "columns": json.dumps({name: _plain(value) for name, value in after.items()}, ensure_ascii=False),
+        "columns": told(after),
     }
     connection.execute(_insert_statement(tables.event), values)
+
+
+def told(row: Mapping[str, object]) -> str:
+    """Write what an event says of a row."""
+    return json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:
@@ -123,6 +128,10 @@ def _delete_statement(table: Table) -> Delete:
 
 @cache
 def _audit_statement(table: Table) -> Select[Any]:
+    return select(*raw(table, told_columns(table))).where(table.c.id == bindparam("at_id"))
+
+
+def told_columns(table: Table) -> tuple[str, ...]:
+    """Name the columns that events of a table tell."""
     left_out = tables.UNAUDITED.get(table.name, frozenset()) | {"id", "version"}
-    names = tuple(name for name in table.c.keys() if name not in left_out)  # noqa: SIM118 - the keys, not the columns
-    return select(*raw(table, names)).where(table.c.id == bindparam("at_id"))
+    return tuple(name for name in table.c.keys() if name not in left_out)  # noqa: SIM118 - the keys, not the columns

@@ -24,6 +24,14 @@ ADVICE: Mapping[str, str] = {
         "look the symbols up by hand if it stays; "
         "before a split, cancel the cover in the broker's app ten minutes before the close"
     ),
+    "BROKEN_ROWS": (
+        "entries are halted, protection goes on: python -m lib.doctor says what to do about each; "
+        "then python -m lib.control resume"
+    ),
+    "DISAGREES": (
+        "nothing at first; if a second pass sees it the symbol is halted: compare it in the broker's app, "
+        "then python -m lib.control resume"
+    ),
     "UNRESOLVED": (
         "nothing at first: they find their owner once it is settled; "
         "if it stays, compare that order in the broker's app"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -74,9 +74,13 @@ def account_left(
     positions: Iterable[BrokerPosition],
     orders: Iterable[BrokerOrder],
     *,
+    known: Collection[str] = (),
     unread: str | None = None,
 ) -> AccountLeft:
-    """Lay out one account: legs stand behind the order they belong to."""
+    """Lay out one account: legs stand behind the order they belong to.
+
+    Ours is what has a name of ours, or is `known` by its broker id: before a restore the namespace was another one.
+    """
     ours = f"{account.namespace}-"
     return AccountLeft(
         account=account.account,
@@ -86,7 +90,7 @@ def account_left(
             for each in sorted(positions, key=lambda each: each.symbol)
         ),
         orders=tuple(
-            _order(each, ours=order.client_order_id.startswith(ours))
+            _order(each, ours=order.id in known or order.client_order_id.startswith(ours))
             for order in sorted(orders, key=lambda each: (each.symbol, each.client_order_id))
             for each in (order, *order.legs)
         ),

@@ -8,6 +8,7 @@ from lib.views.decisions import DecisionsPage, OutcomesPage, PreviewPage
 from lib.views.explain import ExplainPage
 from lib.views.journal import JournalPage
 from lib.views.leaving import LeavingPage
+from lib.views.proof import ProofPage
 from lib.views.replay import ReplayPage
 from lib.views.status import StatusPage
 
@@ -22,4 +23,5 @@ Page = (
     | ExplainPage
     | LeavingPage
     | CheckupPage
+    | ProofPage
 )

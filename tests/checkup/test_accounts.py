@@ -7,14 +7,10 @@ import pytest
 from lib.bootstrap import simulated_store
 from lib.checkup import accounts
 from lib.domain.alerts import AlertChange, AlertOp
-from lib.paper_broker.prices import ScriptedFeed
-from lib.simulation.lifecycles import SWING_AAPL, at, steps
-from lib.simulation.world import world
+from lib.domain.restored import Mark
 from lib.views.checkup import LATER, OK, PERSON
 from lib.views.status import StageStanding, Standing
 from tests.builders import NOW, control, rows, stage_run
-
-FEED = ScriptedFeed({"AAPL": steps((at(16, 14, 40), "151"), (at(16, 15, 2), "149.50"), (at(16, 15, 40), "152"))})
 
 
 def standing(*stages):
@@ -60,6 +56,14 @@ def test_a_stage_that_was_missed_or_left_something_is_named_and_the_good_ones_ar
 def test_what_is_stopped_is_told(scope, state, level):
     (finding,) = accounts.control("main", (control(scope=scope, state=state, reason="x"),))
     assert finding.level == level
+
+
+def test_a_restored_account_is_told_to_be_backfilled_since_resume_does_not_help_it():
+    frozen = control(scope="account:main", state="FROZEN", reason=Mark(since=NOW.date()).text())
+    (finding,) = accounts.control("main", (frozen,))
+    assert finding.level == PERSON
+    assert "order_monitor.py --backfill --since 2026-11-20 --account main" in finding.do
+    assert "resume" not in finding.do
 
 
 @pytest.mark.parametrize(("minutes", "level"), [(0, OK), (6, OK), (7, LATER)])
@@ -110,42 +114,3 @@ def test_what_the_passes_repair_is_told_with_the_passes_and_not_as_an_alert(stor
 def test_alerts_that_could_not_be_delivered_are_told():
     finding = accounts.alerts("main", (), (NOW, NOW - timedelta(hours=1)))
     assert (finding.level, finding.what) == (LATER, "2 not delivered, the oldest of 2026-11-20 09:00 ET")
-
-
-@pytest.fixture
-def owned(tmp_path):
-    """A trade with its stop, that the real stages made."""
-    with world(tmp_path, at(16, 14, 43), FEED) as made:
-        made.decide(**SWING_AAPL)
-        for moment, name in ((at(16, 14, 46), "order_executor"), (at(16, 15, 3), "order_monitor")):
-            made.clock.advance_to(moment)
-            made.run(name)
-        yield made
-
-
-def rows_of(made):
-    return list(accounts.rows_hold(made.store, made.store.account("main"), made.clock.now()))
-
-
-def test_rows_that_the_stages_wrote_hold(owned):
-    (finding,) = rows_of(owned)
-    assert (finding.level, finding.what.startswith("1 trades")) == (OK, True)
-
-
-@pytest.mark.parametrize(
-    ("statement", "words"),
-    [
-        ("UPDATE fill SET qty = '1000000000'", "I7: trade 1 opened"),
-        ("UPDATE fill SET price = '999000000000'", "I9: "),
-        ("DELETE FROM position_tracking", "I11: trade 1 is POSITION, its position row is missing"),
-        ("UPDATE trade_journal SET entry_time = '2020-01-01T00:00:00.000000Z'", "I19: trade 1: created"),
-    ],
-)
-def test_rows_that_were_changed_by_hand_are_named(owned, statement, words):
-    from sqlalchemy import text
-
-    with owned.store.writing() as connection:
-        connection.execute(text(statement))
-    found = rows_of(owned)
-    assert {each.level for each in found} == {PERSON}
-    assert any(words in each.what for each in found), [each.what for each in found]

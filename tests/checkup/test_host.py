@@ -82,3 +82,10 @@ def test_the_newest_backup_is_at_most_two_days_old(tmp_path, hours, level):
         os.utime(made, (at, at))
     finding = host.backups(tmp_path, NOW)
     assert (finding.level, finding.what) == (level, f"the newest is {hours} h old")
+
+
+def test_a_path_that_this_user_may_not_even_look_at_stops_nothing(tmp_path):
+    hidden = tmp_path / ("x" * 300)  # the host refuses to look, as it does below a folder that belongs to others
+    assert [each.level for each in host.file_modes(hidden, tmp_path, hidden)] == [OK, OK]
+    assert len(list(host.disk((hidden, tmp_path)))) == 1
+    assert host.backups(hidden, NOW).level == LATER

@@ -10,6 +10,7 @@ import pytest
 from tests.scripts.desk import ROOT, STAGES
 
 MAKE_S_MAX = 120
+GIT = ("git", "-c", "user.name=Someone", "-c", "user.email=someone@example.com", "-c", "init.defaultBranch=main")
 SHIPPED = ("crontab", "Makefile", ".env.example", "requirements.txt", "requirements-dev.txt", *STAGES)
 FAKE_CRONTAB = """#!/bin/sh
 # Keeps one user's crontab in the file CRONTAB_FILE, as the real one keeps it in its spool.
@@ -18,6 +19,10 @@ case "$1" in
 *) cat "$1" >"$CRONTAB_FILE" ;;
 esac
 """
+
+
+def git(folder, *words):
+    return subprocess.run([*GIT, "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture

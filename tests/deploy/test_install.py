@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lib import due
 from lib.bootstrap import simulated_store
 from lib.crontab import block
 from tests.scripts.desk import ROOT, STAGES, Desk, in_window
@@ -27,6 +28,7 @@ def test_install_makes_what_is_missing_and_the_command_it_prints_starts_the_stag
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     assert env.read_text(encoding="utf-8") == (ROOT / ".env.example").read_text(encoding="utf-8")
     assert (copy.home / "var" / "trading.db").is_file()
+    assert stat.S_IMODE((copy.home / "var" / "log").stat().st_mode) & 0o007 == 0
     lines = block((ROOT / "crontab").read_text(encoding="utf-8"), str(copy.home))
     assert lines in first.stdout
 
@@ -72,6 +74,17 @@ def test_install_with_settings_that_are_wrong_is_a_sentence_and_leaves_env_to_be
     assert "error: BROKER: 'elsewhere' is not known" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (copy.home / "var" / "trading.db").exists()
+
+
+@pytest.mark.case("fail-K8")
+def test_install_shows_no_line_for_cron_where_the_state_directory_is_that_of_live_trading(copy):
+    past = {"account": "main", "stage": "order_monitor", "started_at": None, "unfinished": False, "sessions": ()}
+    due.write(copy.home / "var", environment="live", **past)
+    refused = copy.make("install")
+    assert refused.returncode == 2
+    assert f"error: STATE_DIR {copy.home}/var is that of live trading" in refused.stderr
+    assert "crontab" not in refused.stdout
+    assert not (copy.home / "var" / "crontab").exists()
 
 
 @pytest.fixture

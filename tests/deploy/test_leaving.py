@@ -108,6 +108,14 @@ def test_reading_sends_and_changes_nothing(owned):
     assert json.loads(page_json(LeavingPage(accounts=(account,))))["accounts"][0]["positions"][0]["qty"] == "10"
 
 
+def test_an_order_sent_before_a_restore_gave_the_account_another_namespace_is_still_ours(owned):
+    row = owned.store.account("main")
+    change = Update(table="account", id=row.id, version=row.version, values={"namespace": "anew"})
+    owned.store.write((change,), run_id="test", at=owned.clock.now())
+    (account,) = leaving(owned.store, lambda _: owned.tools).accounts
+    assert [(each.kind, each.ours) for each in account.orders] == [("limit", True), ("stop", True)]
+
+
 def test_an_account_whose_broker_is_silent_is_listed_with_the_reason(owned):
     (account,) = leaving(owned.store, lambda _: replace(owned.tools, broker=Deaf())).accounts
     assert (account.unread, account.positions, len(account.trades)) == ("no answer in 10 s", (), 1)

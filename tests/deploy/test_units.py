@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.filling import fill, systemd_command, systemd_removal
+from deploy.filling import fill, make_env, systemd_command, systemd_removal, tag
 from lib.config import REPOSITORY, Settings
 from lib.crontab import read_crontab
 from lib.due import STAGES
+from lib.errors import ConfigError
 
 LIMITS_S = ("270", "30")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -38,7 +39,7 @@ def settings(folder, **named):
 def unit(home, stage, kind):
     parser = ConfigParser(interpolation=None, strict=True)
     parser.optionxform = str
-    name = f"trading-monitor-{stage.replace('_', '-')}.{kind}"
+    name = f"trading-monitor-{stage.replace('_', '-')}-{tag(home)}.{kind}"
     assert parser.read(home / "var" / "systemd" / name, encoding="utf-8")
     return parser
 
@@ -92,11 +93,36 @@ def test_the_logs_that_are_rotated_are_those_of_cron_and_those_of_the_stages(hom
     assert f'"{home}/var/log/*.log"\n"{tmp_path}/state/log/*.log" {{' in text
 
 
+def test_what_cannot_be_written_is_a_sentence(home):
+    shutil.rmtree(home / "var" / "systemd")
+    (home / "var" / "systemd").touch()
+    with pytest.raises(ConfigError, match=f"^{home}/var/systemd: File exists$"):
+        fill(home, settings(home))
+    (home / ".env").symlink_to(home / "nowhere")
+    assert make_env(home) == f"kept {home}/.env"
+    with pytest.raises(ConfigError, match=r"\.env: No such file or directory$"):
+        make_env(home / "nowhere")
+
+
+def test_two_copies_on_one_host_have_units_of_their_own_and_neither_takes_away_the_others(home, tmp_path):
+    other = tmp_path / "live"
+    other.mkdir()
+    for name in ("deploy", "crontab"):
+        (other / name).symlink_to(REPOSITORY / name)
+    _, units = fill(home, settings(home))
+    _, of_other = fill(other, settings(other))
+    assert set(units) & set(of_other) == set()
+    assert [name for name in of_other if name in systemd_removal(units)] == []
+
+
 def test_the_commands_name_every_unit(home):
     _, units = fill(home, settings(home))
     assert len(units) == 2 * len(STAGES)
     assert [name for name in units if name.endswith(".timer") and name not in systemd_command(home, units)] == []
     assert [name for name in units if f"/etc/systemd/system/{name}" not in systemd_removal(units)] == []
+    (copied,) = re.findall(rf"sudo cp '{home}/var/systemd'/(\S+) ", systemd_command(home, units))
+    (home / "var" / "systemd" / "trading-monitor-order-monitor-0ff1ce.timer").touch()  # the directory was elsewhere
+    assert sorted(file.name for file in (home / "var" / "systemd").glob(copied)) == sorted(units)
 
 
 @pytest.mark.slow

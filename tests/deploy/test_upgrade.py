@@ -18,14 +18,13 @@ import pytest
 from lib.crontab import block
 from lib.store.sqlite import open_store
 from lib.store.tables import SCHEMA_VERSION
-from tests.deploy.conftest import SHIPPED
+from tests.deploy.conftest import SHIPPED, git
 from tests.scripts.desk import ROOT
 
 pytestmark = pytest.mark.slow
 
 UPGRADE_S_MAX = 120
 NEW_SCHEMA = "9999"
-GIT = ("git", "-c", "user.name=Someone", "-c", "user.email=someone@example.com", "-c", "init.defaultBranch=main")
 MIGRATION = f"""import sqlalchemy as sa
 from alembic import op
 
@@ -54,10 +53,6 @@ def _die(point):
 
 
 """
-
-
-def git(folder, *words):
-    return subprocess.run([*GIT, "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def edit(path, *changes):
@@ -228,6 +223,9 @@ def test_an_upgrade_waits_for_the_pass_at_work_backs_up_and_trades_on_as_the_new
     (backup,) = (installed.home / "var" / "backups").iterdir()
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(SCHEMA_VERSION,)]
+    activate = (installed.home / ".venv" / "bin" / "activate").read_text(encoding="utf-8")
+    assert f"{installed.home}/.venv" in activate
+    assert ".upgrade" not in activate
     again = installed.make("upgrade")
     assert (again.returncode, again.stdout) == (0, "fetching\nalready at new\n"), again.stderr
     assert sorted(file.name for file in (installed.home / ".upgrade").iterdir()) == ["lock"]
@@ -316,7 +314,22 @@ def test_a_new_version_whose_doctor_finds_something_is_not_put_in_place(origin, 
     assert trades_as(installed, "old") == ""
 
 
+@pytest.mark.prove
+def test_a_new_version_whose_stages_cannot_start_is_not_put_in_place(installed):
+    git(installed.home, "fetch", "--quiet")
+    other = installed.home.parent / "other"
+    git(installed.home, "worktree", "add", "--quiet", "-b", "broken", str(other), "new")
+    edit(other / "lib" / "apply.py", ("import annotations\n", "import annotations\nimport nothing_of_this_name\n"))
+    git(other, "commit", "--quiet", "--all", "--message", "broken")
+    refused = installed.make("upgrade", "TO=broken")
+    assert refused.returncode == 2
+    assert "order_executor of the new version failed" in refused.stderr
+    assert "nothing_of_this_name" in refused.stderr
+    assert trades_as(installed, "old") == ""
+
+
 WAITED = """
+import fcntl
 import shutil
 from pathlib import Path
 from lib.store.sqlite import open_store
@@ -326,17 +339,21 @@ with store.hold_account("main", wait_s=0) as held:
     print("held before", held)
 shutil.copytree("lib", "var/lib")
 exchange(Path("lib"), Path("var/lib"))
-with store.hold_account("main", wait_s=0):
-    print("held after")
+with open("var/locks/main", "w") as other:
+    fcntl.flock(other, fcntl.LOCK_EX if HELD else fcntl.LOCK_UN)
+    with store.hold_account("main", wait_s=0):
+        print("went on")
 """
 
 
-def test_a_process_whose_program_was_replaced_meanwhile_gets_no_account(installed):
-    late = installed.start("-c", WAITED)
+@pytest.mark.parametrize("held", [False, True])
+def test_a_process_whose_program_was_replaced_meanwhile_gets_no_account(held, installed):
+    late = installed.start("-c", WAITED.replace("HELD", str(held)))
     out, err = late.communicate(timeout=UPGRADE_S_MAX)
     assert out == "held before True\n"
     assert "CodeReplaced: the program was upgraded while this waited for its account; start it again" in err
-    assert trades_as(installed, "old") == ""  # who comes later is of the code in place
+    if not held:
+        assert trades_as(installed, "old") == ""  # who comes later is of the code in place
 
 
 @pytest.mark.prove

@@ -24,6 +24,7 @@ from tests.lifecycles.desk import (
     trade_of,
     untick,
 )
+from tests.tools.sampling import some
 
 EVENING = at(16, 22, 0)
 
@@ -195,7 +196,7 @@ def test_a_close_that_the_broker_refuses_leaves_the_shares_covered_and_is_tried_
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("nth", some(range(1, 9), 2))
 @pytest.mark.slow
 def test_a_fault_on_the_way_leads_to_the_same_end(make_world, kind, nth):
     faults = Faults({}, [])

@@ -9,7 +9,7 @@ from lib.domain.actions import Insert, Ref, Update
 from lib.domain.facts import Problem
 from lib.domain.restored import Mark, mark_in, marked
 from lib.domain.wanted import read_wanted
-from lib.planning.booking.adopting import adopt, decisions_named, released
+from lib.planning.booking.adopting import adopt, decisions_named, released, strangers
 from tests.builders import NOW, broker_exit, broker_oco, broker_order, control, decision, order, rows, trade
 
 SENT = NOW - timedelta(hours=3)
@@ -210,3 +210,10 @@ def test_after_its_backfill_an_account_goes_on_as_before_unless_something_is_los
 
 def test_while_the_ledger_lacks_fills_the_account_stays_marked():
     assert released(marks(), MARK, problems("UNKNOWN_ORDER", "FILLS_MISSING"), NOW) is None
+
+
+def test_of_orders_of_other_hands_those_that_are_named_as_ours_are_told():
+    others = (entry(client_order_id="lost00-d12-entry-1"), entry(client_order_id="my order"), entry(client_order_id=""))
+    assert [(p.code, p.message.partition(":")[0]) for p in strangers(others)] == [
+        ("UNKNOWN_ORDER", "lost00-d12-entry-1")
+    ]

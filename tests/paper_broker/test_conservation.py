@@ -187,7 +187,7 @@ class Run:
         self.check_statuses()
 
     def priced(self, body):
-        bid = feed(self.paper._options.seed).price(body["symbol"], self.clock())
+        bid = feed(self.paper.options.seed).price(body["symbol"], self.clock())
         # Market orders take no price and stops no limit: what the kind has no use for is left out.
         useless = {"market": ("limit_price", "stop_price"), "limit": ("stop_price",), "stop": ("limit_price",)}
         left_out = useless.get(body.get("type"), ())

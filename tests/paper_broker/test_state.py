@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import requests
 
 from lib.paper_broker.clocks import RecordedClock
 from lib.paper_broker.message import Request
@@ -18,6 +19,7 @@ from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
 from lib.paper_broker.program import open_paper
 from lib.paper_broker.state import StateError
+from lib.paper_broker.transport import PaperAdapter
 from tests.paper_broker.rig import WEDNESDAY_OPEN, oco_body, order_body
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -146,6 +148,23 @@ def test_a_long_walk_is_written_down_so_that_the_next_process_need_not_repeat_it
     paper.close()
 
 
+def test_who_only_looks_sees_what_happened_and_leaves_the_file_as_it_is(tmp_path):
+    file = tmp_path / "state"
+    now = [datetime(2013, 1, 2, 15, 0, tzinfo=UTC)]
+    prices = ScriptedFeed({"AAPL": [(WEDNESDAY_OPEN, Decimal(150)), (now[0] + timedelta(minutes=5), Decimal(10))]})
+    paper = open_paper(clock=lambda: now[0], prices=prices, state=file, options=Options())
+    send(paper, "POST", "/v2/orders", **order_body(type="limit", limit_price="11"))
+    before = dump(file)
+    now[0] += timedelta(minutes=10)
+    looking = open_paper(clock=lambda: now[0], prices=prices, state=file, look=True, options=Options())
+    filled = [order["status"] for order in send(looking, "GET", "/v2/orders", "status=all")]
+    assert (filled, send(looking, "GET", "/v2/orders", "status=open"), dump(file)) == (["filled"], [], before)
+    assert [order["status"] for order in send(paper, "GET", "/v2/orders", "status=all")] == filled
+    assert dump(file) != before
+    looking.close()
+    paper.close()
+
+
 def test_a_server_has_the_file_to_itself(tmp_path):
     file = tmp_path / "state"
     one, other = opened(file), opened(file)
@@ -181,12 +200,23 @@ def test_what_could_not_be_committed_was_never_there(tmp_path):
     paper = opened(file)
     before = everything(paper)
     paper._state._connection = FullDisk(paper._state._connection)
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(StateError, match="full"):
         send(paper, "POST", "/v2/orders", **order_body(client_order_id="lost"))
     assert everything(paper) == before
     assert send(paper, "POST", "/v2/orders", **order_body(client_order_id="lost"))["client_order_id"] == "lost"
     paper.close()
     assert [order["client_order_id"] for order in everything(opened(file))[-1]] == ["lost"]
+
+
+def test_who_asks_in_process_hears_nothing_from_a_file_that_takes_nothing(tmp_path):
+    paper = opened(tmp_path / "paper.db")
+    paper._state._connection = FullDisk(paper._state._connection)
+    session = requests.Session()
+    session.mount("http://paper.local", PaperAdapter(paper))
+    with pytest.raises(requests.exceptions.ConnectionError, match="full"):
+        session.get("http://paper.local/v2/clock")
+    assert session.get("http://paper.local/v2/clock").status_code == 200
+    paper.close()
 
 
 def test_a_file_that_is_something_else_is_refused(tmp_path):

@@ -26,6 +26,7 @@ def test_a_flood_is_one_short_message(alarmed):
     (alert,) = standing_alerts(alarmed.store.alerts("main").events).values()
     flood = [replace(alert, key=f"UNCOVERED {n}") for n in range(50)]
     assert title("main", flood) == "trading-monitor main: 50 alerts"
+    assert title("main", flood, live=True) == "trading-monitor LIVE main: 50 alerts"
     assert body(flood).splitlines()[-1] == "and 30 more: python -m lib.status"
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from lib import due
 from lib.bootstrap import open_database, open_tools, simulated_store
 from lib.clock import WallClock
 from lib.config import DATA_URL, LIVE_URL, PAPER_URL, REPOSITORY, Settings, check_live_flag
@@ -186,6 +187,20 @@ def test_a_database_pinned_to_one_kind_refuses_settings_of_the_other(tmp_path, p
     store.close()
     open_database(of_kind(tmp_path, pinned)).close()
     with pytest.raises(ConfigError, match=f"^this database is for {pinned} trading .*: {WANTS}$"):
+        open_database(of_kind(tmp_path, settings))
+
+
+@pytest.mark.case("fail-K8")
+@pytest.mark.parametrize(("before", "settings"), [("paper", "live"), ("live", "paper")])
+def test_a_state_directory_of_one_kind_refuses_settings_of_the_other_with_a_database_of_their_own(
+    tmp_path, before, settings
+):
+    """Its due.json knows accounts by name: main's clean pass on paper would keep the gate of main's live one shut."""
+    simulated_store(f"sqlite:///{tmp_path}/trading.db", tmp_path, at(16, 14, 43)).close()
+    past = {"account": "main", "stage": "order_monitor", "started_at": None, "unfinished": False, "sessions": ()}
+    due.write(tmp_path, environment=before, **past)
+    open_database(of_kind(tmp_path, before)).close()
+    with pytest.raises(ConfigError, match=f"^STATE_DIR {tmp_path} is that of {before} trading, .*: {WANTS}$"):
         open_database(of_kind(tmp_path, settings))
 
 

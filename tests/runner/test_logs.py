@@ -50,8 +50,9 @@ def test_a_file_that_is_rotated_away_is_begun_anew_by_the_next_line(file):
 
 
 def test_an_event_is_one_line_whatever_is_in_it(file):
-    Log(None, file).event(NOW, "error", message="one\ntwo\r\x1b[2J")
-    assert file.read_bytes().count(b"\n") == 1
+    Log(None, file).event(NOW, "error", message="one\ntwo\r\x1b[2J\u2028a\\b é")
+    line = '2026-11-20T15:00:00Z error message="one\\ntwo\\r\\x1b[2J\\u2028a\\\\b é"\n'
+    assert file.read_text(encoding="utf-8") == line
 
 
 def test_what_stderr_says_in_other_words_is_kept_in_the_file_alone(file):

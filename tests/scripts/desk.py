@@ -131,10 +131,10 @@ class Desk:
         return json.loads(answer.body)
 
     @contextmanager
-    def holding(self):
-        """Hold the account, as a pass does that is still running."""
+    def holding(self, name="main"):
+        """Hold the account, as a pass does that is still running, or what else is held by name."""
         store = open_store(self.url, self.state)
-        with closing(store), store.hold_account("main", wait_s=0) as held:
+        with closing(store), store.hold_account(name, wait_s=0) as held:
             assert held
             yield
 

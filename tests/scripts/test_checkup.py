@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,11 @@ SECONDS_MAX = 60
 
 def findings(out):
     return {each["name"]: each for each in json.loads(out)["findings"]}
+
+
+def paper(desk):
+    with closing(sqlite3.connect(desk.state / "paper.db")) as connection:
+        return list(connection.iterdump())
 
 
 @pytest.fixture
@@ -75,15 +82,24 @@ def test_from_an_empty_folder_to_passes_each_step_is_told_with_what_to_do(away, 
 def test_a_look_changes_nothing(desk):
     for stage in STAGES:
         desk.done(stage)
-    before = desk.tables()
+    desk.paper("POST", "/v2/orders", symbol="AAPL", qty="1", side="buy", type="market", time_in_force="day")
+    before = desk.tables(), paper(desk)
     desk.run("-m", "lib.doctor")
     desk.run("-m", "lib.health")
-    assert desk.tables() == before
+    desk.done(MONITOR, "--dry-run")
+    assert (desk.tables(), paper(desk)) == before
 
 
 def test_a_look_before_the_first_pass_makes_no_paper_account(desk):
     desk.run("-m", "lib.doctor")
     assert not (desk.state / "paper.db").exists()
+
+
+def test_a_dotenv_that_is_no_text_is_told_without_showing_it(away):
+    (away.folder / ".env").write_bytes(b"ALPACA_SECRET_KEY=geheim\xfc\n")
+    first = away("-m", "lib.doctor", "--json")
+    assert (first.returncode, first.stderr, "geheim" in first.stdout) == (2, "", False)
+    assert findings(first.stdout)["settings"]["what"].endswith(".env cannot be read: byte 24 is no UTF-8")
 
 
 def test_every_setting_that_is_wrong_is_a_line_of_its_own(desk):
@@ -105,6 +121,47 @@ def test_health_tells_what_is_stopped_held_and_left_undone_by_its_exit_code(desk
     (desk.state / "HALT").touch()
     code, out, _ = desk.run("-m", "lib.health", "--account", "main")
     assert (code, "ACT   control of main: all is HALTED" in out) == (2, True)
+
+
+def test_a_loop_that_runs_is_what_starts_the_stages(desk):
+    with desk.holding("crontab-loop"):
+        _, out, _ = desk.run("-m", "lib.doctor", "--json")
+        code, _, said = desk.run("-m", "lib.loop")
+    found = findings(out)["schedule"]
+    assert (found["level"], found["what"]) == (0, "the three stages are started from lib.loop")
+    assert (code, "another lib.loop" in said) == (2, True)
+
+
+def test_an_account_that_no_pass_can_work_is_told(desk, unused_port):
+    """Its keys are gone and it has something open, or they are there and it has no row."""
+    desk.sql("INSERT INTO account (account, version, namespace) VALUES ('old', 1, 'nsold')")
+    keys = {"ALPACA_API_KEY": "k", "ALPACA_SECRET_KEY": "s"}
+    keys |= {f"{name}__SWING": f"{value}-swing" for name, value in keys.items()}
+    settings = {"BROKER": "alpaca", "ALPACA_BASE_URL": f"http://127.0.0.1:{unused_port}", **keys}
+    code, out, _ = desk.run("-m", "lib.health", **settings)
+    assert (code, "ACT   account of swing: ALPACA_API_KEY__SWING is set and the database has no" in out) == (2, True)
+    assert "passes of old: order_monitor has never run" in out
+    _, out, _ = desk.run("-m", "lib.doctor", **settings)
+    assert "ACT   keys of old: account old has no keys" in out
+    assert "ACT   account of swing: " in out
+
+
+@pytest.mark.parametrize("name", ["trading.db", "state/paper.db"])
+def test_a_damaged_file_is_told_though_no_pass_has_met_the_damage(desk, name):
+    desk.done(MONITOR)
+    file = desk.folder / name
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        of = "fill" if name == "trading.db" else "account"
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (of,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as raw:
+        raw.seek((page - 1) * size)
+        raw.write(b"\xff" * size)
+    code, out, err = desk.run("-m", "lib.doctor", "--json")
+    found = findings(out)["database" if name == "trading.db" else "keys"]
+    assert (code, found["level"], err) == (2, 2, "")
+    assert "damaged" in found["what"] or "malformed" in found["what"]
 
 
 def test_an_account_that_is_not_there_is_told(desk):

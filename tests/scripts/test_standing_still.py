@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import text
 
-from lib.simulation.lifecycles import ALL, PARTIAL_FILLS_THEN_TARGET
+from lib.simulation.lifecycles import CORE, PARTIAL_FILLS_THEN_TARGET
 from lib.simulation.world import world
 from lib.store import tables
 
 NAMES = ("order_executor", "order_monitor", "position_monitor")
 
 
-OVER = [(each, False) for each in ALL] + [(PARTIAL_FILLS_THEN_TARGET, True)]
+OVER = [(each, False) for each in CORE] + [(PARTIAL_FILLS_THEN_TARGET, True)]
 MOMENTS = 8
 
 

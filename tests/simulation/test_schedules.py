@@ -148,7 +148,7 @@ def test_an_order_given_up_is_looked_for_after_a_night_asleep(tmp_path):
         made.decide(**SWING_AAPL)
         made.run_until(at(16, 20, 36))
         assert only_trade(made).status == "CANCELLED"
-        made.paper._options = options()
+        made.paper.options = options()
         copy_of_the_entry_arrives(made)
         made.clock.advance_to(at(17, 14, 20))
         made.run_until(at(17, 15, 0))
@@ -321,7 +321,7 @@ def untroubled(made, do, **rules):
     """Return what `do` says to the same account on a broker without faults and limits: the user, or who looks on."""
     paper = made.paper
     paper.respond(Request("GET", "/paper/clock"))  # what is due by now happens by the schedule's own rules
-    calm = replace(paper._options, faults=None, rate_limit_per_minute=None, data_rate_limit_per_minute=None, **rules)
+    calm = replace(paper.options, faults=None, rate_limit_per_minute=None, data_rate_limit_per_minute=None, **rules)
     made.paper = PaperBroker(clock=made.clock.now, state=paper._state, market=paper._market, options=calm)
     try:
         return do(made)
@@ -357,7 +357,7 @@ def play(schedule, directory):
             made.run_until(at(16, 14, 30) + timedelta(minutes=minute))
             untroubled(made, schedule.act)
         made.run_until(at(16, 14, 30) + timedelta(minutes=schedule.MINUTES))
-        made.paper._options, schedule.ports.plan = replace(schedule.options, faults=None), {}
+        made.paper.options, schedule.ports.plan = replace(schedule.options, faults=None), {}
         made.run_until(at(16, 16, 30))
         made.clock.advance_to(at(16, 16, 31))
         ends = [made.run(stage) for stage in STAGES]

@@ -1,6 +1,7 @@
 """Backups of a database in use, and databases that a backup takes the place of."""
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -117,6 +118,19 @@ def test_of_older_backups_the_newest_are_kept_and_what_a_restore_kept_aside_stay
     saved(place, now=NOW + timedelta(hours=4), keep=2)
     assert files_in(place / "backups") == [aside.name, "trading-20261120T180000Z.db", "trading-20261120T190000Z.db"]
     assert newest(place / "backups").name == "trading-20261120T190000Z.db"
+
+
+def test_what_a_killed_backup_left_goes_and_what_other_programs_name_so_stays(place):
+    folder = place / "backups"
+    folder.mkdir()
+    names = ("film.mkv.part", f"{NAME}.77.part", f"{NAME}.77.part-journal", f"before-restore-{NAME}.78.part")
+    for name in names:
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    (folder / f"{NAME}.79.part").touch()  # at work now
+    os.utime(folder / f"{NAME}.79.part", (NOW.timestamp(), NOW.timestamp()))
+    saved(place, keep=1)
+    assert files_in(folder) == ["film.mkv.part", NAME, f"{NAME}.79.part"]
 
 
 def test_a_damaged_database_is_not_backed_up_and_older_backups_are_left(place):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from lib.errors import ConfigError
 from lib.store import queries, tables
 from lib.store.__main__ import main
-from lib.store.backups import backup
+from lib.store.backups import backup, remove
 from lib.store.init import initialise
 from lib.store.pruning import prune
 from lib.store.sqlite import open_store
@@ -127,6 +128,30 @@ def test_sizes_are_told_with_what_a_year_takes(place, store):
     page = told.text()
     assert "event" in page
     assert "at the rate of the 730 days so far" in page
+
+
+def test_files_go_before_rows_which_a_full_disk_would_not_let_go(place, store):
+    file = Path(backup(f"sqlite:///{place}/trading.db", place, now=YEARS_AGO).file)
+    backup(f"sqlite:///{place}/trading.db", place, now=NOW)
+    with store.writing() as connection:
+        connection.exec_driver_sql("CREATE TRIGGER full BEFORE DELETE ON stage_run BEGIN SELECT RAISE(ABORT, 'x'); END")
+    for day in (700, 650):
+        passed(store, "order_monitor", day)
+    with pytest.raises(IntegrityError):
+        pruned(place, keep=1)
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_removed_is_named(place):
+    stuck = place / "log" / "a.log.1"
+    stuck.mkdir(parents=True)  # nobody unlinks a folder
+    with pytest.raises(ConfigError, match=r"a\.log\.1 cannot be removed: "):
+        remove((stuck,))
+
+
+def test_days_beyond_the_calendar_are_refused(place):
+    with pytest.raises(ConfigError, match="--days 99999999999: that is before the calendar began"):
+        pruned(place, days=99999999999)
 
 
 def test_the_last_month_is_always_kept(place):

@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import insert
 
 from lib.domain.alerts import AlertChange, AlertOp
@@ -40,18 +39,19 @@ def test_no_read_of_a_pass_goes_through_a_whole_table(store):
     write_trade(store, 1, "new", "unsent")
     write(store, insert_decision(approve=True))
     store.record_run(run_of("order_monitor"), (ALERT,))
-    statements = []
-    engine = store._database.reader
-    sqlalchemy_event.listen(engine, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+    reads = []
+    with store.reading() as connection:
+        driver = connection.connection.driver_connection
+    driver.set_trace_callback(lambda sql: reads.append(sql) if sql.lstrip().startswith("SELECT") else None)
     store.rows("main")
     store.known("main", broker_order_ids=["a"], activity_ids=["b"])
     store.alerts("main")
     store.trades_since("main", NOW)
-    reads = [(sql, parameters) for sql, parameters in statements if sql.lstrip().startswith("SELECT")]
+    driver.set_trace_callback(None)
     assert len(reads) > 5
     with store.reading() as connection:
-        for sql, parameters in reads:
-            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).all()
+        for sql in reads:
+            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
             for step in steps:
                 scanned = re.match(r"SCAN (\w+)", step.detail)
                 assert scanned is None or scanned[1] in SMALL_TABLES, f"{step.detail}: {sql}"

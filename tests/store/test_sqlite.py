@@ -3,16 +3,15 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lib.errors import ConfigError
+from lib.store import fetch, selection, sqlite
 from lib.store.sqlite import open_store
-from tests.store.build import (
-    insert_account,
-    write,
-)
+from tests.store.build import insert_account, insert_decision, run_of, write, write_trade
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL_TABLES = {"account", "control"}
@@ -136,3 +135,38 @@ def test_the_path_of_a_stage_loads_no_alembic_and_no_mapper():
     program = [sys.executable, "-c", code]
     found = subprocess.run(program, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
+
+
+def test_statements_are_put_together_once_for_all_databases_of_a_process(tmp_path):
+    def used():
+        store = open_store("sqlite://", tmp_path, durable=False, create=True)
+        write(store, insert_account())
+        write_trade(store, 1, "new")
+        store.rows("main")
+        store.close()
+        return len(sqlite._COMPILED), fetch._prepared.cache_info().misses
+
+    assert used() == used()
+
+
+GIVEN = {
+    "account": "main",
+    "ids": [1, 2],
+    "number": "7",
+    "row": 1,
+    "since": datetime(2024, 1, 1, tzinfo=UTC),
+    "stage": "order_monitor",
+    "watched_from": datetime(2024, 1, 1, tzinfo=UTC),
+}
+READS = {name: read for name, read in vars(selection).items() if isinstance(read, fetch.Query)}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_by_the_driver_is_the_read_that_sqlalchemy_makes(store, name):
+    write(store, insert_decision(approve=True))
+    write_trade(store, 1, "new", "filled", "held", status="POSITION")
+    store.record_run(run_of("order_monitor"))
+    read = READS[name]
+    with store.reading() as connection:
+        asked = {key: GIVEN[key] for key in read.statement.compile(connection).params if key in GIVEN}
+        assert read.rows(connection, asked) == [tuple(row) for row in connection.execute(read.statement, asked)]

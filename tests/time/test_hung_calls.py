@@ -27,7 +27,7 @@ READ_TIMEOUT_S = 2  # of a World over HTTP
 def hang(made, route, times=TRIES):
     """Let the next so many requests of a route hang."""
     faults = Faults([Fault(route, 1, FaultKind.TIMEOUT_BEFORE, to=times)])
-    made.paper._options = replace(made.paper._options, faults=faults)
+    made.paper.options = replace(made.paper.options, faults=faults)
 
 
 def bought(made):

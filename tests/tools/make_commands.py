@@ -23,6 +23,7 @@ COMMANDS = (
     "-m lib.explain",
     "-m lib.loop",
     "-m lib.replay",
+    "-m lib.prove",
     "-m lib.paper_broker",
 )
 VERBS = {

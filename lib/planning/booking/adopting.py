@@ -300,6 +300,23 @@ def _in_words(order: BrokerOrder) -> str:
     return f"{order.side} {text(order.qty or ZERO)} {order.symbol} {order.kind}{at}, {order.status}"
 
 
+def strangers(others: Iterable[BrokerOrder]) -> tuple[Problem, ...]:
+    """Name the orders that are named as ours are, in a namespace that neither the copy nor the lost rows told of.
+
+    Rows that were restored before and then lost sent them, or another database that trades this account now.
+    """
+    return tuple(
+        Problem(
+            code="UNKNOWN_ORDER",
+            message=f"{order.client_order_id}: {_in_words(order)}: named like an order of this system, by a database "
+            "of which the backup knows nothing; what it carried out may be waiting here as a decision",
+            symbol=order.symbol,
+        )
+        for order in others
+        if NAME.fullmatch(order.client_order_id)
+    )
+
+
 def released(control: Control, mark: Mark, problems: Iterable[Problem], now: datetime) -> Write | None:
     """Return the change that ends a restore; None while the broker's ledger still lacks fills.
 

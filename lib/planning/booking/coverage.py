@@ -18,7 +18,7 @@ from lib.domain.facts import Problem, Snapshot
 from lib.domain.hours import Hours
 from lib.domain.money import ZERO, text
 from lib.domain.records import Coverage, Order
-from lib.domain.states import PENDING_CANCEL, RESOLVING, Role, TradeStatus
+from lib.domain.states import NOT_COVERING, PENDING_CANCEL, Role, TradeStatus
 from lib.planning.books import TradeBook, covered_qty, covers, entries, exits, fills_of, is_live
 from lib.planning.context import Context
 from lib.planning.protecting.coins import owned_now
@@ -146,4 +146,4 @@ def _gains(book: TradeBook) -> list[datetime]:
 
 
 def _covering(book: TradeBook) -> list[Order]:
-    return [o for o in exits(book) if covers(o) and is_live(o) and o.order_status not in RESOLVING]
+    return [o for o in exits(book) if covers(o) and is_live(o) and o.order_status not in NOT_COVERING]

@@ -31,6 +31,9 @@ DECISION_COLUMNS = (
 )
 """What an approval binds: the digest is taken over these, in this order."""
 
+SHOWN_MAX = 60
+"""So many characters of a cell are quoted in an answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTrade:
@@ -147,13 +150,14 @@ def read_decision(decision: Decision) -> NewTrade | Request | Refused:
         return _read_request(decision, Action(action))
     if action != Action.NEW_TRADE:
         known = ", ".join(Action)
-        return Refused(code="ACTION", reason=f"the action {decision.action!r} is not known; the actions are {known}")
+        reason = f"the action {_quoted(decision.action)} is not known; the actions are {known}"
+        return Refused(code="ACTION", reason=reason)
     symbol = _word(decision.symbol).upper()
     if not SYMBOL.fullmatch(symbol):
-        return Refused(code="SYMBOL", reason=f"{decision.symbol!r} is not a symbol")
+        return Refused(code="SYMBOL", reason=f"{_quoted(decision.symbol)} is not a symbol")
     side = _word(decision.side).lower() or "long"
     if side not in set(Side):
-        wrong.append(f"side {decision.side!r} is neither long nor short")
+        wrong.append(f"side {_quoted(decision.side)} is neither long nor short")
     style = _word(decision.trade_style).upper()
     if not style:
         wrong.append("trade_style is missing (SWING, or another word for a trade without a target order)")
@@ -186,6 +190,8 @@ def _read_request(decision: Decision, action: Action) -> Request | Refused:
     """Read what is asked of a trade; a column that would ask for more than is offered is refused, not passed over."""
     target, wrong = _target_id(decision.target_decision_id)
     symbol = _word(decision.symbol).upper() or None
+    if symbol is not None and not SYMBOL.fullmatch(symbol):
+        return Refused(code="SYMBOL", reason=f"{_quoted(decision.symbol)} is not a symbol")
     if target is None and symbol is None and not wrong:
         wrong.append("target_decision_id and symbol are missing; one of them names the trade")
     numbers: dict[str, Decimal | None] = {}
@@ -218,7 +224,7 @@ def _target_id(value: object) -> tuple[int | None, list[str]]:
     """Read the id of a decision; a spreadsheet may have written it as 12.0."""
     number, problem = _number("target_decision_id", value, required=False)
     if number is not None and number != int(number):
-        return None, [f"target_decision_id {_word(value)!r} is no whole number"]
+        return None, [f"target_decision_id {_quoted(_word(value))} is no whole number"]
     return (None if number is None else int(number)), problem
 
 
@@ -243,6 +249,13 @@ def _word(value: object) -> str:
     return unicodedata.normalize("NFKC", str(value)).strip() if value is not None else ""
 
 
+def _quoted(value: str | None) -> str:
+    """Show what a cell holds: control characters spelled out, cut where nobody would read on."""
+    if value is None or len(value) <= SHOWN_MAX:
+        return repr(value)
+    return f"{value[:SHOWN_MAX]!r} and {len(value) - SHOWN_MAX} characters more"
+
+
 def _number(column: str, value: object, *, required: bool) -> tuple[Decimal | None, list[str]]:
     raw = _word(value)
     if not raw:
@@ -250,9 +263,9 @@ def _number(column: str, value: object, *, required: bool) -> tuple[Decimal | No
     try:
         number = D(raw)
     except NotMoney:
-        return None, [f"{column} {raw!r} is not a plain, finite number"]
+        return None, [f"{column} {_quoted(raw)} is not a plain, finite number"]
     if number <= 0:
-        return None, [f"{column} {raw} is not above zero"]
+        return None, [f"{column} {raw[:SHOWN_MAX]} is not above zero"]
     return number, []
 
 
@@ -263,7 +276,7 @@ def _instant(value: object) -> tuple[datetime | None, list[str]]:
     try:
         at = datetime.fromisoformat(raw)
         if at.tzinfo is None:
-            return None, [f"expires_at {raw!r} has no time zone; write 2026-11-21T20:00:00Z"]
+            return None, [f"expires_at {_quoted(raw)} has no time zone; write 2026-11-21T20:00:00Z"]
         return at.astimezone(UTC), []
     except (ValueError, OverflowError):  # the years 1 and 9999 have hours that no UTC date names
-        return None, [f"expires_at {raw!r} is not a time like 2026-11-21T20:00:00Z"]
+        return None, [f"expires_at {_quoted(raw)} is not a time like 2026-11-21T20:00:00Z"]

@@ -136,7 +136,15 @@ def _resolve(order: Order, book: TradeBook, context: Context) -> Step:
         order=order,
         legs=legs,
     )
-    return (again,), ()
+    return (again,), _unanswered(order, owned, book, context)
+
+
+def _unanswered(order: Order, owned: Decimal, book: TradeBook, context: Context) -> tuple[Problem, ...]:
+    """Tell of an exit that was sent in this pass and not answered; who sent it earlier may have died before."""
+    bare = owned - covered_qty(book.orders)
+    if bare <= 0 or order.submitted_at is None or order.submitted_at < context.pass_started_at:
+        return ()
+    return (uncovered(book, bare, f"the broker has not answered {order.client_order_id}", cause="broker_down"),)
 
 
 def _too_much(book: TradeBook, excess: Decimal) -> Order:

@@ -6,7 +6,7 @@ whenever the order arrived. What has filled by then is a position and is covered
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from lib.domain.actions import Action, Insert, RowChange, Update
@@ -50,14 +50,13 @@ def in_words(control: Control) -> str:
 
 def halt_symbol(controls: Sequence[Control], trade: Trade, reason: str, now: datetime) -> tuple[RowChange, ...]:
     """Return the change that halts a trade's symbol; nothing where it is halted already."""
-    scope = f"symbol:{trade.account}:{trade.symbol}"
+    return halt(controls, trade.account, f"symbol:{trade.account}:{trade.symbol}", reason, now)
+
+
+def halt(controls: Sequence[Control], account: str, scope: str, reason: str, now: datetime) -> tuple[RowChange, ...]:
+    """Return the change that halts a scope of an account; nothing where it is halted already, or more."""
     known = next((c for c in controls if c.scope == scope), None)
-    if is_halted(known):
-        return ()
-    values = {"state": ControlState.HALTED, "reason": reason, "since": now}
-    if known is not None:
-        return (Update(table="control", id=known.id, version=known.version, values=values),)
-    return (Insert(table="control", values={"account": trade.account, "scope": scope, **values}),)
+    return () if is_halted(known) else _set(known, account, scope, _stop(ControlState.HALTED, reason, now))
 
 
 def freeze(controls: Sequence[Control], account: str, reason: str, now: datetime) -> tuple[RowChange, ...]:
@@ -66,7 +65,14 @@ def freeze(controls: Sequence[Control], account: str, reason: str, now: datetime
     known = next((c for c in controls if c.scope == scope), None)
     if known is not None and known.state == ControlState.FROZEN:
         return ()
-    values = {"state": ControlState.FROZEN, "reason": reason, "since": now}
+    return _set(known, account, scope, _stop(ControlState.FROZEN, reason, now))
+
+
+def _stop(state: ControlState, reason: str, now: datetime) -> Mapping[str, object]:
+    return {"state": state, "reason": reason, "since": now}
+
+
+def _set(known: Control | None, account: str, scope: str, values: Mapping[str, object]) -> tuple[RowChange, ...]:
     if known is not None:
         return (Update(table="control", id=known.id, version=known.version, values=values),)
     return (Insert(table="control", values={"account": account, "scope": scope, **values}),)

@@ -1,0 +1,150 @@
+"""A lifecycle as steps that can be played one by one, put aside, and played again with trouble.
+
+A step is one act of a person or one pass of one stage, where cron would start it. Every step is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lib import due, sessions
+from lib.clock import SimulatedClock
+from lib.config import REPOSITORY
+from lib.crontab import read_crontab
+from lib.simulation.around import MISSED, PEOPLE, SKEWED, HostClock, dice_of, second_host, skew
+from lib.simulation.judging import Judge
+from lib.simulation.lifecycles.shape import Act, Lifecycle
+from lib.simulation.points import SECOND_HOST, Plan, Points, with_points
+from lib.simulation.snapshots import Saved, begin_again, digest, save
+from lib.simulation.world import TICK, World, world
+from lib.tools import Tools
+
+SHOWN_AFTER_S = 6
+"""Longer than any broker here is silent about what happened."""
+BEFORE_OPEN = timedelta(minutes=16)
+
+
+Put = tuple[int, Saved, object]
+"""A stage put aside: the step it is at, its World, its judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pass of `stage`, started by cron at `at` if it is due, or what a person does then."""
+
+    at: datetime
+    stage: str = ""
+    act: Act | None = None
+
+
+@dataclass(slots=True)
+class Stage:
+    """A World on which a lifecycle is played: where it stands, and what was judged so far."""
+
+    lifecycle: Lifecycle
+    world: World
+    points: Points
+    steps: tuple[Step, ...]
+    judge: Judge
+    host: HostClock
+    place: int = 0
+
+    def play(self, plan: Plan | None = None) -> None:
+        """Play the next step, with what befalls its calls, and judge what came of it."""
+        step, world = self.steps[self.place], self.world
+        self.points.begin(plan or {})
+        world.clock.advance_to(max(step.at, world.clock.now()))
+        kind = self.points.plan.get(0)
+        name = self._befall(kind) if kind is not None else None
+        if step.act is not None:
+            getattr(world, step.act.verb)(*step.act.values, **step.act.columns)
+        elif name != MISSED and due.is_due(step.stage, world.tools.clock.now(), due.read(world.tools.state_dir)):
+            ran = world.run(step.stage)
+            self.judge.look(world, ran, troubled=bool(self.points.fired))
+        if name == SKEWED:
+            self.host.ahead = timedelta(0)
+        self.place += 1
+
+    def _befall(self, kind: str) -> str:
+        """Let happen what a plan has before the first call of a step."""
+        name, dice = dice_of(kind)
+        if name in PEOPLE:
+            PEOPLE[name](self.world, dice)
+            # A pass cannot see what the broker's lists do not show yet.
+            self.world.clock.sleep(SHOWN_AFTER_S)
+        elif name == SKEWED:
+            skew(self.host, dice)
+            self.judge.clocks_apart = max(self.judge.clocks_apart, abs(self.host.ahead))
+        elif name == SECOND_HOST:
+            self.points.interlude(kind)
+        self.points.fired.append(f"0:{kind}")
+        return name
+
+    @property
+    def over(self) -> bool:
+        """Say whether the last step was played."""
+        return self.place == len(self.steps)
+
+    def save(self) -> Put:
+        """Put it aside."""
+        return self.place, save(self.world, self.points), self.judge.save()
+
+    def begin_again(self, saved: Put) -> None:
+        """Take it up where it was put aside."""
+        self.place, kept, judged = saved
+        begin_again(self.world, self.points, kept)
+        self.judge.begin_again(judged)
+        self.host.ahead = timedelta(0)
+
+    def digest(self) -> bytes:
+        """Return what decides what comes next."""
+        return digest(self.judge.evidence(self.world), self.world.store.rows("main"))
+
+
+@contextmanager
+def on_stage(lifecycle: Lifecycle, directory: Path) -> Iterator[Stage]:
+    """Build the World of a lifecycle, its decisions written, before its first step."""
+    points = Points()
+    hosts: list[tuple[HostClock, Tools]] = []
+
+    def wrap(tools: Tools) -> Tools:
+        assert isinstance(tools.clock, SimulatedClock)
+        host = HostClock(tools.clock)
+        hosts.append((host, replace(tools, limits=lifecycle.limits)))
+        return with_points(replace(tools, clock=host, limits=lifecycle.limits), points)
+
+    with world(directory, lifecycle.start, lifecycle.feed, options=lifecycle.options, wrap=wrap) as made:
+        ((host, bare),) = hosts
+        points.paper = made.paper
+        points.interlude = lambda kind: second_host(bare, dice_of(kind)[1])
+        for columns in lifecycle.decisions:
+            made.decide(**columns)
+        yield Stage(lifecycle, made, points, steps_of(lifecycle), Judge(), host)
+
+
+def steps_of(lifecycle: Lifecycle) -> tuple[Step, ...]:
+    """Return the acts and the lines of the crontab in order of time; of cron's those that are watched."""
+    lines = read_crontab(REPOSITORY / "crontab")
+    found = [Step(at=act.at, act=act) for act in lifecycle.acts]
+    minute = lifecycle.start.replace(second=0, microsecond=0)
+    spans = _watched(lifecycle)
+    while minute <= lifecycle.end:
+        if any(first <= minute <= last for first, last in spans):
+            found += [Step(at=minute, stage=line.stage) for line in lines if line.fires(minute)]
+        minute += TICK
+    return tuple(sorted(found, key=lambda step: step.at))
+
+
+def _watched(lifecycle: Lifecycle) -> list[tuple[datetime, datetime]]:
+    """Return the spans in which something can happen, and the looks before the opening and in the evening."""
+    if lifecycle.watched is None:
+        return [(lifecycle.start, lifecycle.end)]
+    begins = [at for path in lifecycle.prices.values() for at, _ in path] + [act.at for act in lifecycle.acts]
+    days = sessions.load().between(lifecycle.start.date(), lifecycle.end.date())
+    begins += [at for day in days for at in (day.open - BEFORE_OPEN, day.open, day.open + due.ENTRIES_START, day.close)]
+    begins += [day.close + due.MONITOR_AFTER_CLOSE for day in days]
+    return [(begin, begin + lifecycle.watched) for begin in begins]

@@ -1,0 +1,216 @@
+"""Every call of a port, counted, and what may go wrong at it: the vocabulary of the proof.
+
+A step is one pass of one stage. Its calls are counted from 1; a plan names calls and what befalls them. What befalls an
+order on the wire are the paper broker's own faults, on exactly that request; the rest happens at the port: the process
+dies, the disk is full, a commit's acknowledgement is lost, a list is short or as old as the last look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lib.errors import BrokerUnavailable, StoreUnavailable
+from lib.paper_broker.faults import Fault, FaultKind
+from lib.paper_broker.faults import Faults as WireFaults
+from lib.simulation.faults import Crash
+from lib.tools import Tools
+
+if TYPE_CHECKING:
+    from lib.paper_broker.message import Request
+    from lib.paper_broker.program import PaperBroker
+
+CRASH_BEFORE, CRASH_AFTER = "crash_before", "crash_after"
+BUSY, DISK_FULL, COMMIT_UNANSWERED = "busy", "disk_full", "commit_unanswered"
+ERROR, STALE, TORN = "error", "stale", "torn"
+
+WIRE = tuple(str(kind) for kind in FaultKind)
+BROKER_WRITES = ("submit", "cancel", "replace")
+COMMITS = ("write", "record_run", "record_alerts")
+STORE_READS = ("account", "rows", "controls", "history", "known", "trades_since", "alerts", "last_clean", "pinned_to")
+LISTS = ("live_orders", "orders_since", "fills", "activities", "announcements", "positions", "quotes")
+SINGLE = ("order", "order_by_client_id", "position")
+OTHER_READS = ("account", "is_open", "sessions", "asset")
+
+SECOND_HOST = "second_host"
+"""At any call: another host, which knows nothing of this one's lock, runs a pass before it is carried out."""
+ANY = "any#"
+"""At any call, in a schedule that was drawn before it was known which call comes there: the n-th of its kinds."""
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    **{f"broker.{name}": (CRASH_BEFORE, CRASH_AFTER, *WIRE) for name in BROKER_WRITES},
+    **{f"store.{name}": (CRASH_BEFORE, CRASH_AFTER, BUSY, DISK_FULL, COMMIT_UNANSWERED) for name in COMMITS},
+    **{f"store.{name}": (BUSY,) for name in STORE_READS},
+    **{f"broker.{name}": (ERROR, STALE, TORN) for name in (*LISTS, *SINGLE)},
+    **{f"broker.{name}": (ERROR,) for name in OTHER_READS},
+}
+"""What may befall each call. Of a single order or position, torn is a 404 for what is there."""
+
+STALE_MAX = timedelta(minutes=10)
+"""A list older than this is nothing that a broker shows (the longest lag that users have told of is ten seconds)."""
+
+Plan = Mapping[int, str]
+"""By the number of a call: what befalls it."""
+
+
+class _Once(WireFaults):
+    """The next write meets a fault, and nothing after it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._left: Fault | None = Fault("* *", 1, FaultKind(kind))
+
+    def meet(self, request: Request) -> Fault | None:
+        if self._left is None or request.method == "GET":
+            return None
+        met, self._left = self._left, None
+        return met
+
+
+@dataclass(slots=True)
+class Points:
+    """The calls of the step that is on, and its plan. `asked` has the last answer of each list, for a stale one."""
+
+    paper: PaperBroker | None = None
+    plan: Plan = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    fired: list[str] = field(default_factory=list)
+    asked: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
+    interlude: Callable[[str], None] = lambda _: None
+    """What somebody else does right before a call: a pass of a second host."""
+
+    def begin(self, plan: Plan) -> None:
+        """Count the calls of a new step."""
+        self.plan, self.calls, self.fired = plan, [], []
+
+    def call(self, name: str) -> str | None:
+        """Count a call; return what befalls it."""
+        self.calls.append(name)
+        kind = self.plan.get(len(self.calls))
+        if kind is None:
+            return None
+        if kind.startswith(ANY):
+            kind = KINDS[name][int(kind.removeprefix(ANY)) % len(KINDS[name])]
+        self.fired.append(f"{len(self.calls)}:{kind}")
+        if kind.startswith(SECOND_HOST):
+            self.interlude(kind)
+            return None
+        return kind
+
+    def died(self, when: str) -> Crash:
+        """Return the death of the process at the call that was counted last."""
+        return Crash(f"{when} call {len(self.calls)} ({self.calls[-1]})")
+
+
+def with_points(tools: Tools, points: Points) -> Tools:
+    """Put the counting ports around those of `tools`."""
+    return replace(tools, store=_Store(tools.store, points), broker=_Broker(tools.broker, points, tools.clock.now))
+
+
+class _Store:
+    def __init__(self, store: Any, points: Points) -> None:
+        self._store = store
+        self._points = points
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if name in COMMITS:
+            return self._commit(f"store.{name}", method)
+        return self._read(f"store.{name}", method) if name in STORE_READS else method
+
+    def _commit(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def commit(*args: Any, **named: Any) -> Any:
+            kind = self._points.call(name)
+            if kind == CRASH_BEFORE:
+                raise self._points.died("before")
+            if kind in {BUSY, DISK_FULL}:
+                raise StoreUnavailable("another program has kept it locked" if kind == BUSY else "the disk is full")
+            answer = method(*args, **named)
+            if kind == CRASH_AFTER:
+                raise self._points.died("after")
+            if kind == COMMIT_UNANSWERED:
+                raise StoreUnavailable("the acknowledgement of a commit was lost")
+            return answer
+
+        return commit
+
+    def _read(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def read(*args: Any, **named: Any) -> Any:
+            if self._points.call(name) == BUSY:
+                raise StoreUnavailable("another program has kept it locked")
+            return method(*args, **named)
+
+        return read
+
+
+class _Broker:
+    def __init__(self, broker: Any, points: Points, now: Callable[[], datetime]) -> None:
+        self._broker = broker
+        self._points = points
+        self._now = now
+
+    def __getattr__(self, name: str) -> Any:
+        if name in BROKER_WRITES:
+            return self._write(f"broker.{name}", getattr(self._broker, name))
+        if f"broker.{name}" in KINDS:
+            return self._read(name, getattr(self._broker, name))
+        return getattr(self._broker, name)
+
+    def _write(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def write(*args: Any) -> Any:
+            kind, points = self._points.call(name), self._points
+            if kind == CRASH_BEFORE:
+                raise points.died("before")
+            outcome = self._on_the_wire(kind, lambda: method(*args)) if kind in WIRE else method(*args)
+            if kind == CRASH_AFTER:
+                raise points.died("after")
+            return outcome
+
+        return write
+
+    def _on_the_wire(self, kind: str | None, send: Callable[[], Any]) -> Any:
+        paper = self._points.paper
+        if paper is None or kind is None:
+            raise LookupError("faults on the wire need the paper broker")
+        calm = paper.options
+        paper.options = replace(calm, faults=_Once(kind))
+        try:
+            return send()
+        finally:
+            paper.options = calm
+
+    def _read(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def read(*args: Any) -> Any:
+            points = self._points
+            kind = points.call(f"broker.{name}")
+            if kind == ERROR:
+                raise BrokerUnavailable(f"{name}: no answer")
+            key = name if name in LISTS else f"{name} {args}"
+            older = points.asked.get(key)
+            if kind == STALE and older is not None and self._now() - older[0] <= STALE_MAX:
+                return _asked_for(older[1], args)
+            answer = method(*args)
+            if kind == TORN:
+                return _torn(answer)
+            points.asked[key] = (self._now(), answer)
+            return answer
+
+        return read
+
+
+def _asked_for(older: Any, args: tuple[Any, ...]) -> Any:
+    """Return of an older answer what this question is about: quotes of the symbols, fills since the time."""
+    if isinstance(older, dict) and args and isinstance(args[0], Sequence):
+        return {symbol: quote for symbol, quote in older.items() if symbol in args[0]}
+    if isinstance(older, tuple) and args and isinstance(args[0], datetime):
+        return tuple(row for row in older if getattr(row, "transaction_time", args[0]) >= args[0])
+    return older
+
+
+def _torn(answer: Any) -> Any:
+    """Return an answer without its newest part."""
+    if isinstance(answer, Mapping):
+        return {key: answer[key] for key in sorted(answer)[:-1]}
+    return answer[:-1] if isinstance(answer, tuple) else None
