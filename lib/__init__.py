@@ -54,6 +54,7 @@ simulation/     world.py the only thing that drives stages in simulated time; fa
                 lifecycles/surprises.py lifecycles/kinds.py lifecycles/causes.py whole lives of trades as data
                 playing.py a life step by step, judged by judging.py; points.py around.py what may befall it;
                 snapshots.py lives put aside; explore.py every fault, alone and in pairs; drawn.py lives by a seed
+                deliberate defects of the stages, as patches, and the schedules that show them, in mutants/
                 proof/tasks.py proof/campaign.py proof/page.py proof/arguments.py proof/writing.py over all cores
                 fuzzing.py decision rows as nobody should write them: fuzz/rows.py fuzz/situations.py fuzz/payloads.py
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py

@@ -11,7 +11,7 @@ from lib import due
 from lib.apply import apply
 from lib.assertions import hold_to_promises
 from lib.config import LIVE
-from lib.domain.actions import Plan, Submit, Update
+from lib.domain.actions import Plan, Submit, Update, Write
 from lib.domain.facts import AccountFacts, Problem
 from lib.domain.hours import in_entry_window
 from lib.domain.records import Rows, StageRun
@@ -34,7 +34,10 @@ from lib.stages import order_executor, order_monitor, position_monitor
 from lib.tools import Tools, with_halt_file
 
 ROUNDS_MAX = 8
+"""Rounds that ask something of the broker, which takes its time; one that only books neither waits nor counts."""
 WAITS_S = (0.5, 1, 2, 4, 4, 4, 4, 4)
+LOOKS_MAX = 20
+"""With the rounds that only book: a plan that never ends is a mistake, and the deadline alone would ask too often."""
 HOLD_WAIT_S = 60
 DEADLINE = timedelta(seconds=60)
 TIME_OUTS_MAX = 3
@@ -214,13 +217,15 @@ def _rounds(running: _Pass, result: PassResult) -> Seen:
     tools, clock = running.tools, running.tools.clock
     look, deadline = LOOKS[running.stage], running.started + DEADLINE
     looks: list[tuple[Rows, Plan]] = []
-    for n in range(ROUNDS_MAX + 1):
+    asked = 0
+    while True:
         rows, context = _read(running), running.context()
         plan = look(rows, tools, context)
         looks.append((rows, plan))
-        result.rounds = n + 1
+        result.rounds = len(looks)
         result.problems, result.notes = _said(plan, context)
-        if not plan.actions or n == ROUNDS_MAX or clock.now() > deadline:
+        used_up = asked == ROUNDS_MAX or len(looks) == LOOKS_MAX or clock.now() > deadline
+        if not plan.actions or used_up:
             break
         applied = apply(
             plan.actions,
@@ -252,7 +257,9 @@ def _rounds(running: _Pass, result: PassResult) -> Seen:
             result.notes += (broken,)
             plan = replace(plan, actions=tuple(a.action for a in applied if a.outcome in {"dropped", "unknown"}))
             break
-        clock.sleep(WAITS_S[n])
+        if not all(isinstance(action, Write) for action in plan.actions):
+            clock.sleep(WAITS_S[asked])
+            asked += 1
     result.saw_all = not plan.actions and running.only_decision is None
     if result.problems or plan.actions:
         result.outcome = "incomplete"

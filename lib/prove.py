@@ -22,7 +22,7 @@ def _run(options: argparse.Namespace) -> int:
     from lib.simulation.proof.writing import counting_bar, written
 
     asked = wanted(options)
-    with counting_bar(asked) as tell:
+    with counting_bar(asked, sys.stderr) as tell:
         campaign = run(asked, tell)
     page = written(campaign, asked)
     print_page(page, sys.stdout, as_json=options.json)

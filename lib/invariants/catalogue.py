@@ -63,9 +63,11 @@ AT_REST: dict[str, Invariant] = {
     "I4": settled.results_are_the_brokers,
     "I4 cash": settled.cash_adds_up,
     "I5": settled.quantities_agree,
+    "I5 fills": settled.fills_are_booked,
     "I6": settled.orders_agree,
     "L2": settled.nothing_left_over,
     "L2 ends": settled.ends_are_known,
+    "L2 empty": settled.nothing_stays_empty,
 }
 """Once every stage has had clean passes with nothing left to do."""
 

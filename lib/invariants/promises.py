@@ -67,9 +67,9 @@ _ALL = (
     ),
     Promise(
         id="I5",
-        holds="Open trades and your own shares add up to what the broker holds, symbol by symbol.",
+        holds="Open trades and your own shares add up to what the broker holds, symbol by symbol; each fill is booked.",
         when=When.REST,
-        judged="position rows and changes of quantity against the broker's positions",
+        judged="position rows and changes of quantity against the broker's positions and fills",
         do=f"{NEXT} {APP}",
     ),
     Promise(
@@ -259,7 +259,8 @@ _ALL = (
     ),
     Promise(
         id="L2",
-        holds="What ends at the broker has ended here within two passes, and a trade that ended leaves no live order.",
+        holds="What ends at the broker has ended here within two passes, a trade without shares too; a trade that "
+        "ended leaves no live order.",
         when=When.REST,
         judged="the broker's orders and the order rows against the two newest clean passes",
         do=f"{NEXT} python order_monitor.py --backfill --since DATE",

@@ -11,7 +11,7 @@ from lib.domain.bodies import is_coin
 from lib.domain.hours import current
 from lib.domain.money import ZERO, storable
 from lib.domain.records import Order
-from lib.domain.states import ENDED, FILLED, NOT_COVERING, PENDING, REPLACED, UNSENT, TradeStatus
+from lib.domain.states import ENDED, FILLED, NOT_COVERING, PENDING, REPLACED, UNSENT, Change, TradeStatus
 from lib.domain.wanted import read_wanted
 from lib.invariants.always import in_its_direction, is_entry, orders_of
 from lib.invariants.evidence import Evidence
@@ -170,6 +170,33 @@ def nothing_left_over(evidence: Evidence) -> Iterator[str]:
             for order in orders_of(evidence, trade):
                 if order.order_status not in ENDED:
                     yield f"trade {trade.id} is {trade.status}, {order.client_order_id} is {order.order_status}"
+
+
+def fills_are_booked(evidence: Evidence) -> Iterator[str]:
+    """I5: each fill in a symbol of ours, since its first trade, is booked: as our order's, or as traded elsewhere."""
+    booked = {f.activity_id for f in evidence.books.fills} | {c.activity_id for c in evidence.books.changes}
+    begins: dict[str, datetime] = {}
+    for trade in sorted(evidence.books.trades, key=lambda t: t.created_at, reverse=True):
+        begins[trade.symbol] = trade.created_at
+    for change in evidence.books.changes:
+        if change.cause == Change.OPENING and change.symbol in begins:  # what was traded before is in what was held
+            begins[change.symbol] = max(begins[change.symbol], change.at)
+    for fill in evidence.ledger.fills:
+        since = begins.get(fill.symbol)
+        if since is not None and fill.transaction_time > since + evidence.clocks_apart and fill.id not in booked:
+            yield f"{fill.symbol}: the fill {fill.id}, {fill.side} {fill.qty} at {fill.price}, is in no row"
+
+
+def nothing_stays_empty(evidence: Evidence) -> Iterator[str]:
+    """L2: a trade without shares has ended, unless an order of it still lives or another entry is to go out."""
+    trades = {t.id: t for t in evidence.books.trades}
+    for position in evidence.books.positions:
+        trade = trades.get(position.trade_id)
+        if trade is None or position.qty != 0 or any(o.order_status not in ENDED for o in orders_of(evidence, trade)):
+            continue
+        send_by = read_wanted(trade.wanted).send_by
+        if send_by is None or send_by < evidence.now:
+            yield f"trade {trade.id} has no shares left and is still {trade.status}"
 
 
 def cash_adds_up(evidence: Evidence) -> Iterator[str]:

@@ -18,7 +18,6 @@ from lib.paper_broker.options import Options
 from lib.paper_broker.profiles import PROFILES
 from lib.simulation.around import AROUND
 from lib.simulation.explore import Fault, Schedule, Tally
-from lib.simulation.judging import spans
 from lib.simulation.lifecycles.shape import Act, Lifecycle, Steps, at
 from lib.simulation.playing import Stage, on_stage
 from lib.simulation.points import ANY, SECOND_HOST
@@ -30,6 +29,8 @@ NEAR = 12
 """Steps within which the faults of a schedule lie, three times out of four."""
 LATER_CALLS = 6
 """A pass with trouble may make so many calls more than a clean one."""
+OTHER_SHARE = 0.25
+"""So many lives have a second account, at a broker of its own, worked by the same stages."""
 AROUND_SHARE, SECOND_HOST_SHARE = 0.2, 0.05
 
 SWITCHES: dict[str, tuple[Any, ...]] = {
@@ -66,6 +67,8 @@ def life(seed: int) -> Life:
     prices = {symbol: _path(dice, days) for symbol in symbols}
     profile, options = _manners(dice, seed)
     decisions = tuple(_decision(dice, symbol, prices[symbol][0][1]) for symbol in symbols)
+    other = dice.random() < OTHER_SHARE
+    beside = {"swing": tuple(_decision(dice, symbol, prices[symbol][0][1]) for symbol in symbols[:2])} if other else {}
     lifecycle = Lifecycle(
         name=f"life {seed}",
         start=at(days[0], 14, 43),
@@ -73,6 +76,7 @@ def life(seed: int) -> Life:
         prices=prices,
         decisions=decisions,
         acts=tuple(sorted(_requests(dice, len(decisions), days), key=lambda act: act.at)),
+        beside=beside,
         options=options,
         watched=timedelta(minutes=21),
     )
@@ -156,22 +160,16 @@ def play(seed: int, runs: int, directory: Path) -> Tally:
     drawn, tally = life(seed), Tally()
     with on_stage(drawn.lifecycle, directory) as stage:
         kept, calls, judged = _clean(stage)
-        clean = _broken(stage)
-        if clean:
-            tally.broken.append(((), clean))
+        if stage.broken():
+            tally.broken.append(((), stage.broken()))
         dice = Random(f"{seed}/schedules")
         for _ in range(runs):
             planned = schedule(dice, calls)
             stage.begin_again(kept[planned[0].step])
             fired = _play(stage, planned, judged, tally)
             tally.schedules += 1
-            tally.uncovered += stage.judge.uncovered
-            tally.spans.update(spans(stage.world, since=stage.steps[planned[0].step].at))
-            tally.convergence[stage.judge.convergence] += 1
             tally.points.update(f.kind.partition("#")[0] for f in fired)
-            broken = _broken(stage)
-            if broken:
-                tally.broken.append((planned, broken))
+            tally.note(stage, planned)
     return tally
 
 
@@ -184,7 +182,7 @@ def _clean(stage: Stage) -> tuple[list[Any], tuple[int, ...], set[tuple[int, byt
         calls.append(len(stage.points.calls))
         if stage.points.calls:
             judged.add((stage.place, stage.digest()))
-    stage.judge.violations += stage.judge.at_rest(stage.world)
+    stage.judge_at_rest()
     return kept, tuple(calls), judged
 
 
@@ -205,12 +203,8 @@ def _play(stage: Stage, planned: Schedule, judged: set[tuple[int, bytes]], tally
                 tally.joined += 1
                 return fired
             judged.add(key)
-    stage.judge.violations += stage.judge.at_rest(stage.world)
+    stage.judge_at_rest()
     return fired
-
-
-def _broken(stage: Stage) -> tuple[str, ...]:
-    return tuple(str(violation) for violation in stage.judge.violations)
 
 
 def replayed(seed: int, planned: Schedule, directory: Path) -> tuple[str, ...]:
@@ -218,5 +212,5 @@ def replayed(seed: int, planned: Schedule, directory: Path) -> tuple[str, ...]:
     with on_stage(life(seed).lifecycle, directory) as stage:
         while not stage.over:
             stage.play({fault.call: fault.kind for fault in planned if fault.step == stage.place})
-        stage.judge.violations += stage.judge.at_rest(stage.world)
-        return _broken(stage)
+        stage.judge_at_rest()
+        return stage.broken()

@@ -61,6 +61,19 @@ class Tally:
         self.convergence += other.convergence
         self.broken += other.broken
 
+    def note(self, stage: Stage, schedule: Schedule) -> None:
+        """Count in what the judges found of one schedule that was played on a stage."""
+        if schedule:
+            since = stage.steps[schedule[0].step].at
+            for world in (stage.world, *(world for world, _ in stage.beside)):
+                self.spans.update(spans(world, since=since))
+        for judge in stage.judges:
+            self.uncovered += judge.uncovered
+        self.convergence[max(judge.convergence for judge in stage.judges)] += 1
+        broken = stage.broken()
+        if broken:
+            self.broken.append((schedule, broken))
+
 
 @dataclass(slots=True)
 class Explorer:
@@ -141,17 +154,11 @@ class Explorer:
         return known >= depth
 
     def _end(self, stage: Stage) -> None:
-        stage.judge.violations += stage.judge.at_rest(stage.world)
+        stage.judge_at_rest()
         self.ended(stage.world)
 
     def _note(self, schedule: Schedule) -> None:
-        judge = self.stage.judge
-        if schedule:
-            self.tally.spans.update(spans(self.stage.world, since=self.stage.steps[schedule[0].step].at))
-        self.tally.uncovered += judge.uncovered
-        self.tally.convergence[judge.convergence] += 1
-        if judge.violations:
-            self.tally.broken.append((schedule, tuple(str(v) for v in judge.violations)))
+        self.tally.note(self.stage, schedule)
 
 
 def explore(
@@ -172,15 +179,16 @@ def replayed(lifecycle: Lifecycle, schedule: Schedule, directory: Path) -> tuple
     with on_stage(lifecycle, directory) as stage:
         while not stage.over:
             stage.play({fault.call: fault.kind for fault in schedule if fault.step == stage.place})
-        return tuple(str(v) for v in (*stage.judge.violations, *stage.judge.at_rest(stage.world)))
+        stage.judge_at_rest()
+        return stage.broken()
 
 
-def shrunk(lifecycle: Lifecycle, schedule: Schedule, fresh: Callable[[], Path]) -> Schedule:
+def shrunk(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> Schedule:
     """Leave out every fault without which the schedule still breaks something."""
     left = schedule
     for fault in schedule:
         fewer = tuple(each for each in left if each != fault)
-        if fewer and replayed(lifecycle, fewer, fresh()):
+        if fewer and breaks(fewer):
             left = fewer
     return left
 

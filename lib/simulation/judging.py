@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from lib.invariants.catalogue import AFTER_CLEAN_ORDER_MONITOR, ALWAYS, AT_REST, check, lost_rows
 from lib.invariants.evidence import Books, Evidence, Violation
-from lib.simulation.evidence import audited_evidence, evidence
+from lib.simulation.evidence import audited_evidence, evidence, truth
 from lib.simulation.world import Ran, World
 from lib.store import queries
-
-Looked = TypeVar("Looked")
 
 CAUSES = frozenset(
     {"broker_pending_cancel", "symbol_halted", "foreign_order", "corporate_action", "uncoverable", "broker_down"}
 )
 """The closed list of why a share may stay uncovered past one clean pass (design, section 9)."""
+
+REST = {name: judge for name, judge in AT_REST.items() if name not in AFTER_CLEAN_ORDER_MONITOR}
+"""What has to come to rest after a fault; cover is judged after each clean pass, since the broker may impose a wait."""
 
 FIRST_LOOK = "until the next look"
 SPANS = (60, 300, 600, 1800, 3600, 6 * 3600, 86400, 10**9)
@@ -42,6 +42,7 @@ class Judge:
     """Clean passes of order_monitor since the last fault; None while all is well."""
     convergence: int = 0
     clocks_apart: timedelta = timedelta(0)
+    _left: tuple[Violation, ...] | None = None
     _before: Books | None = None
     _seen: Evidence | None = None
 
@@ -52,7 +53,7 @@ class Judge:
         if self._before is not None:
             found += lost_rows(self._before, seen.books)
         if ran.stage == "order_monitor" and not troubled:
-            found += self._covered(world, seen)
+            found += [v for v in self._covered(world, seen) if not _too_fresh(v, world, seen)]
         self._note_rest(ran, seen, found, troubled=troubled)
         self._before, self._seen = seen.books, seen
         when = f"after {ran.stage} at {ran.at:%m-%d %H:%M}"
@@ -62,7 +63,7 @@ class Judge:
         found = check(AFTER_CLEAN_ORDER_MONITOR, seen)
         if not found:
             return []
-        causes = {c.cause for c in world.store.rows("main").coverage if c.covered_qty != c.owned_qty}
+        causes = {c.cause for c in world.store.rows(world.account).coverage if c.covered_qty != c.owned_qty}
         if causes and causes <= CAUSES:
             self.uncovered.update(str(cause) for cause in causes)
             return []
@@ -70,10 +71,12 @@ class Judge:
 
     def _note_rest(self, ran: Ran, seen: Evidence, found: list[Violation], *, troubled: bool) -> None:
         if troubled:
-            self.since_fault = 0
+            self.since_fault, self._left = 0, None
         elif self.since_fault is not None and ran.stage == "order_monitor":
             self.since_fault += 1
-            left = check(AT_REST, seen)
+            # What the broker does meanwhile is always a little ahead of the rows; what the fault left behind stays.
+            now = check(REST, seen)
+            left = self._left = now if self._left is None else tuple(v for v in self._left if v in now)
             if not left:
                 self.convergence, self.since_fault = max(self.convergence, self.since_fault), None
             elif self.since_fault > PASSES_MAX:
@@ -100,25 +103,22 @@ class Judge:
     def save(self) -> object:
         """Put it aside."""
         kept = (list(self.violations), Counter(self.uncovered), self.since_fault, self.convergence, self.clocks_apart)
-        return (*kept, self._before)
+        return (*kept, self._left, self._before)
 
     def begin_again(self, saved: object) -> None:
         """Take it up where it was put aside."""
         assert isinstance(saved, tuple)
-        violations, uncovered, self.since_fault, self.convergence, self.clocks_apart, self._before = saved
+        violations, uncovered, self.since_fault, self.convergence, self.clocks_apart, self._left, self._before = saved
         self.violations, self.uncovered, self._seen = list(violations), Counter(uncovered), None
 
 
-def truth(world: World, look: Callable[[World], Looked]) -> Looked:
-    """Look past faults, limits and the lag of lists: what is promised is promised of the broker, not of its lists."""
-    paper = world.paper
-    if not paper.options.list_lag_s and paper.options.rate_limit_per_minute is None and paper.options.faults is None:
-        return look(world)
-    world.paper = paper.untroubled()
-    try:
-        return look(world)
-    finally:
-        world.paper = paper
+def _too_fresh(violation: Violation, world: World, seen: Evidence) -> bool:
+    """Say whether an order of the symbol ended, or filled, so lately that the broker's lists did not show it yet."""
+    lag = timedelta(seconds=float(world.paper.options.list_lag_s))
+    symbol = violation.message.partition(":")[0]
+    orders = [o for parent in seen.ledger.orders for o in (parent, *parent.legs) if o.symbol == symbol]
+    times = (t for o in orders for t in (o.ended_at, o.filled_at) if t is not None)
+    return any(seen.now - lag < t for t in times)
 
 
 def spans(world: World, since: datetime) -> Iterator[str]:
@@ -126,5 +126,5 @@ def spans(world: World, since: datetime) -> Iterator[str]:
 
     Without a cause it is the time from a fill to the look that followed it.
     """
-    for cause, seconds in queries.uncovered_spans(world.store, "main", since=since):
+    for cause, seconds in queries.uncovered_spans(world.store, world.account, since=since):
         yield f"{cause or FIRST_LOOK}|{next(most for most in SPANS if seconds <= most)}"

@@ -15,7 +15,9 @@ from lib import due, sessions
 from lib.clock import SimulatedClock
 from lib.config import REPOSITORY
 from lib.crontab import read_crontab
+from lib.paper_broker.program import PaperBroker
 from lib.simulation.around import MISSED, PEOPLE, SKEWED, HostClock, dice_of, second_host, skew
+from lib.simulation.evidence import after_another_round, truth
 from lib.simulation.judging import Judge
 from lib.simulation.lifecycles.shape import Act, Lifecycle
 from lib.simulation.points import SECOND_HOST, Plan, Points, with_points
@@ -23,12 +25,14 @@ from lib.simulation.snapshots import Saved, begin_again, digest, save
 from lib.simulation.world import TICK, World, world
 from lib.tools import Tools
 
+CRASHED = "crash:"
+BESIDE_SEED = 7_001
 SHOWN_AFTER_S = 6
 """Longer than any broker here is silent about what happened."""
 BEFORE_OPEN = timedelta(minutes=16)
 
 
-Put = tuple[int, Saved, object]
+Put = tuple[int, Saved, tuple[object, ...]]
 """A stage put aside: the step it is at, its World, its judge."""
 
 
@@ -51,6 +55,7 @@ class Stage:
     steps: tuple[Step, ...]
     judge: Judge
     host: HostClock
+    beside: tuple[tuple[World, Judge], ...] = ()
     place: int = 0
 
     def play(self, plan: Plan | None = None) -> None:
@@ -63,11 +68,23 @@ class Stage:
         if step.act is not None:
             getattr(world, step.act.verb)(*step.act.values, **step.act.columns)
         elif name != MISSED and due.is_due(step.stage, world.tools.clock.now(), due.read(world.tools.state_dir)):
-            ran = world.run(step.stage)
-            self.judge.look(world, ran, troubled=bool(self.points.fired))
+            self._run(step.stage)
         if name == SKEWED:
             self.host.ahead = timedelta(0)
         self.place += 1
+
+    def _run(self, stage: str) -> None:
+        """Start a stage as cron does, over every account; if it dies at one, those behind are not worked."""
+        for account, judge in self._accounts:
+            fired = len(self.points.fired)
+            ran = account.run(stage)
+            # What befell one account before its pass (a person, the clock) befell all.
+            troubled = len(self.points.fired) > fired or 0 in self.points.plan
+            judge.look(account, ran, troubled=troubled)
+            if ran.error is not None and ran.error.startswith(CRASHED):
+                for _, other in self.beside:
+                    other.since_fault = 0
+                break
 
     def _befall(self, kind: str) -> str:
         """Let happen what a plan has before the first call of a step."""
@@ -91,23 +108,60 @@ class Stage:
 
     def save(self) -> Put:
         """Put it aside."""
-        return self.place, save(self.world, self.points), self.judge.save()
+        judged = tuple(judge.save() for judge in self.judges)
+        return self.place, save(self.world, self.points, self._papers), judged
 
     def begin_again(self, saved: Put) -> None:
         """Take it up where it was put aside."""
         self.place, kept, judged = saved
-        begin_again(self.world, self.points, kept)
-        self.judge.begin_again(judged)
+        begin_again(self.world, self.points, self._papers, kept)
+        for (account, judge), was in zip(self._accounts, judged, strict=True):
+            judge.begin_again(was)
+            account.history.clear()
         self.host.ahead = timedelta(0)
 
     def digest(self) -> bytes:
         """Return what decides what comes next."""
-        return digest(self.judge.evidence(self.world), self.world.store.rows("main"))
+        store = self.world.store
+        return b"".join(
+            digest(judge.evidence(account), store.rows(account.account), store.alerts(account.account).events)
+            for account, judge in self._accounts
+        )
+
+    @property
+    def _papers(self) -> tuple[PaperBroker, ...]:
+        return tuple(account.paper for account, _ in self._accounts)
+
+    @property
+    def _accounts(self) -> tuple[tuple[World, Judge], ...]:
+        return ((self.world, self.judge), *self.beside)
+
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """Return the judge of each account."""
+        return tuple(judge for _, judge in self._accounts)
+
+    def judge_at_rest(self) -> None:
+        """Judge every account as one that has come to rest."""
+        for account, judge in self._accounts:
+            judge.violations += judge.at_rest(account)
+            self.points.begin({})
+            for stage in due.STAGES:  # what only waited for its turn, such as the answer on a decision
+                account.run(stage)
+            judge.violations += truth(account, after_another_round)
+
+    def broken(self) -> tuple[str, ...]:
+        """Return what was broken so far, in words."""
+        words = [str(violation) for violation in self.judge.violations]
+        for account, judge in self.beside:
+            words += [f"{account.account}: {violation}" for violation in judge.violations]
+        return tuple(words)
 
 
 @contextmanager
 def on_stage(lifecycle: Lifecycle, directory: Path) -> Iterator[Stage]:
     """Build the World of a lifecycle, its decisions written, before its first step."""
+    directory.mkdir(parents=True, exist_ok=True)
     points = Points()
     hosts: list[tuple[HostClock, Tools]] = []
 
@@ -119,11 +173,26 @@ def on_stage(lifecycle: Lifecycle, directory: Path) -> Iterator[Stage]:
 
     with world(directory, lifecycle.start, lifecycle.feed, options=lifecycle.options, wrap=wrap) as made:
         ((host, bare),) = hosts
-        points.paper = made.paper
+        points.papers["main"] = made.paper
         points.interlude = lambda kind: second_host(bare, dice_of(kind)[1])
         for columns in lifecycle.decisions:
             made.decide(**columns)
-        yield Stage(lifecycle, made, points, steps_of(lifecycle), Judge(), host)
+        beside = tuple((_beside(made, lifecycle, name, points), Judge()) for name in lifecycle.beside)
+        yield Stage(lifecycle, made, points, steps_of(lifecycle), Judge(), host, beside)
+
+
+def _beside(made: World, lifecycle: Lifecycle, name: str, points: Points) -> World:
+    """Open another account, its calls counted with the first one's."""
+    limits, clock = lifecycle.limits, made.tools.clock
+
+    def wrap(tools: Tools) -> Tools:
+        return with_points(replace(tools, clock=clock, limits=limits), points, name)
+
+    opened = made.beside(name, lifecycle.feed, options=replace(lifecycle.options, seed=BESIDE_SEED), wrap=wrap)
+    points.papers[name] = opened.paper
+    for columns in lifecycle.beside[name]:
+        opened.decide(**columns)
+    return opened
 
 
 def steps_of(lifecycle: Lifecycle) -> tuple[Step, ...]:

@@ -73,7 +73,8 @@ class _Once(WireFaults):
 class Points:
     """The calls of the step that is on, and its plan. `asked` has the last answer of each list, for a stale one."""
 
-    paper: PaperBroker | None = None
+    papers: dict[str, PaperBroker] = field(default_factory=dict)
+    """The paper broker of each account."""
     plan: Plan = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
@@ -104,9 +105,10 @@ class Points:
         return Crash(f"{when} call {len(self.calls)} ({self.calls[-1]})")
 
 
-def with_points(tools: Tools, points: Points) -> Tools:
+def with_points(tools: Tools, points: Points, account: str = "main") -> Tools:
     """Put the counting ports around those of `tools`."""
-    return replace(tools, store=_Store(tools.store, points), broker=_Broker(tools.broker, points, tools.clock.now))
+    broker = _Broker(tools.broker, points, tools.clock.now, account)
+    return replace(tools, store=_Store(tools.store, points), broker=broker)
 
 
 class _Store:
@@ -146,8 +148,9 @@ class _Store:
 
 
 class _Broker:
-    def __init__(self, broker: Any, points: Points, now: Callable[[], datetime]) -> None:
+    def __init__(self, broker: Any, points: Points, now: Callable[[], datetime], account: str) -> None:
         self._broker = broker
+        self._account = account
         self._points = points
         self._now = now
 
@@ -171,9 +174,9 @@ class _Broker:
         return write
 
     def _on_the_wire(self, kind: str | None, send: Callable[[], Any]) -> Any:
-        paper = self._points.paper
-        if paper is None or kind is None:
-            raise LookupError("faults on the wire need the paper broker")
+        paper = self._points.papers[self._account]
+        if kind is None:
+            return send()
         calm = paper.options
         paper.options = replace(calm, faults=_Once(kind))
         try:
@@ -187,7 +190,7 @@ class _Broker:
             kind = points.call(f"broker.{name}")
             if kind == ERROR:
                 raise BrokerUnavailable(f"{name}: no answer")
-            key = name if name in LISTS else f"{name} {args}"
+            key = f"{self._account} {name}" if name in LISTS else f"{self._account} {name} {args}"
             older = points.asked.get(key)
             if kind == STALE and older is not None and self._now() - older[0] <= STALE_MAX:
                 return _asked_for(older[1], args)

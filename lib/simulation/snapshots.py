@@ -16,11 +16,16 @@ from typing import Any, cast
 
 from lib.domain.ids import is_ours
 from lib.domain.records import Rows
+from lib.domain.story import Event
 from lib.invariants.evidence import Evidence
 from lib.paper_broker.options import Options
+from lib.paper_broker.program import PaperBroker
 from lib.paper_broker.state import Kept
 from lib.simulation.points import Points
 from lib.simulation.world import World
+
+HALTING = "DISAGREES"
+"""The code of what halts when it is seen again a minute later (lib.invariants.production)."""
 
 AGES = tuple(timedelta(seconds=s) for s in (0, 10, 60, 300, 900, 3600, 6 * 3600, 86400))
 """Where an age counts as another one. A rule that looks at a time compares its age with one of about these."""
@@ -47,29 +52,28 @@ class Saved:
 
     now: datetime
     store: bytes
-    paper: Kept
+    papers: tuple[Kept, ...]
     files: Mapping[str, bytes]
     asked: Mapping[str, tuple[datetime, Any]]
     options: Options
 
 
-def save(world: World, points: Points) -> Saved:
+def save(world: World, points: Points, papers: Iterable[PaperBroker]) -> Saved:
     """Put a World aside. Its database and its broker's book are in memory."""
+    kept = tuple(paper.saved() for paper in papers)
     files = {path.name: path.read_bytes() for path in world.tools.state_dir.iterdir() if path.is_file()}
-    return Saved(
-        world.clock.now(), _content(world), world.paper.saved(), files, dict(points.asked), world.paper.options
-    )
+    return Saved(world.clock.now(), _content(world), kept, files, dict(points.asked), world.paper.options)
 
 
-def begin_again(world: World, points: Points, saved: Saved) -> None:
+def begin_again(world: World, points: Points, papers: Iterable[PaperBroker], saved: Saved) -> None:
     """Take up a World where it was put aside."""
     world.clock.set_back(saved.now)
     with world.store.reading() as connection:
         _driver(connection).deserialize(saved.store)
-    world.paper.begin_again(saved.paper)
+    for paper, kept in zip(papers, saved.papers, strict=True):
+        paper.begin_again(kept)
     world.paper.options = saved.options
     points.asked = dict(saved.asked)
-    world.history.clear()
     for path in world.tools.state_dir.iterdir():
         if path.is_file() and path.name not in saved.files:
             path.unlink()
@@ -87,15 +91,18 @@ def _driver(connection: Any) -> Any:
     return connection.connection.driver_connection
 
 
-def digest(seen: Evidence, rows: Rows) -> bytes:
+def digest(seen: Evidence, rows: Rows, alerts: Iterable[Event]) -> bytes:
     """Return what of our rows and of the broker's decides what comes next, cut down to 16 bytes.
 
-    Times are in it by their age, in steps; rows in the order of their content, so that numbers of rows do not matter.
+    Of alerts only those count that a second look may make a halt of. Times are in it by their age, in steps; rows in
+    the order of their content, so that numbers of rows do not matter.
     """
     ages = _ages_at(seen.now)
     books, ledger = seen.books, seen.ledger
     clean = [(run.stage, run.complete, ages(run.started_at)) for run in rows.last_runs]
+    halting = [(event.op, ages(event.at)) for event in alerts if HALTING in str(event.columns)]
     parts = [
+        sorted(halting),
         *(_lines(group, ages) for group in (books.decisions, books.trades, books.orders, books.fills)),
         *(_lines(group, ages) for group in (books.positions, books.changes, rows.controls, rows.coverage)),
         sorted(clean),

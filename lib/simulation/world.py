@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from requests.adapters import BaseAdapter
 
@@ -70,6 +71,7 @@ class World:
     history: list[Ran] = field(default_factory=list)
     observers: list[Callable[[World, Ran], None]] = field(default_factory=list)
     others: dict[str, Tools] = field(default_factory=dict)
+    account: str = "main"
 
     def add_account(
         self,
@@ -88,10 +90,15 @@ class World:
         due.expect(self.tools.state_dir, ("main", *self.others))
         return paper
 
+    def beside(self, name: str, prices: Path | Feed, **named: Any) -> World:
+        """Open another account, as a World of its own over the same store and clock."""
+        paper = self.add_account(name, prices, **named)
+        return replace(self, account=name, tools=self.others[name], paper=paper, history=[], observers=[], others={})
+
     def decide(self, **columns: str | bool | None) -> int:
         """Write a decision and, unless `approve=False`, approve it; return its id."""
         ticked = columns.pop("approve", True)
-        row = {"account": "main", "action": "NEW_TRADE", "trade_style": "SWING", "approve": False, **columns}
+        row = {"account": self.account, "action": "NEW_TRADE", "trade_style": "SWING", "approve": False, **columns}
         now = self.clock.now()
         decision_id = add_decision(self.store, row, run_id="person", at=now)
         if ticked:
@@ -102,8 +109,8 @@ class World:
         """Start one stage by hand, now."""
         at = self.clock.now()
         try:
-            result = run_pass(stage, self.tools, only_decision=only_decision)
-            ran = Ran(stage=stage, at=at, result=result)
+            result = run_pass(stage, self.tools, account=self.account, only_decision=only_decision)
+            ran = Ran(stage=stage, at=at, account=self.account, result=result)
         except PipelineError as error:
             ran = Ran(stage=stage, at=at, error=str(error))
         except Crash as crash:

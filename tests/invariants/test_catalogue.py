@@ -87,13 +87,32 @@ CLOSED = {
         ("I4", {"trades": (trade(**CLOSED),), "positions": ()}, {}),
         ("I4 cash", {}, {"cash": D("98500.01")}),
         ("I5", {}, {"positions": {"AAPL": BrokerPosition(symbol="AAPL", qty=D("11"), qty_available=D("0"))}}),
+        ("I5 fills", {}, {"fills": (activity(), activity(id="F2", order_id="app"))}),
         ("I6", {"orders": (replace(ENTRY_ROW, order_status="new", filled_qty=D("0")), STOP_ROW)}, {}),
         ("I6", {"orders": (ENTRY_ROW, replace(STOP_ROW, order_status="pending"))}, {}),
         ("L2", {"trades": (trade(**CLOSED),), "positions": ()}, {}),
+        ("L2 empty", {"orders": (ENTRY_ROW,), "positions": (position(qty=D("0")),)}, {}),
     ],
 )
 def test_each_invariant_sees_its_fault(name, books, ledger):
     assert name in broken(books=books, ledger=ledger)
+
+
+def test_a_fill_from_before_our_first_trade_in_a_symbol_needs_no_row():
+    earlier = activity(id="F0", order_id="app", transaction_time=OPEN)
+    other = activity(id="F8", order_id="app", symbol="MSFT")
+    assert "I5 fills" not in broken(ledger={"fills": (earlier, other, activity())})
+
+
+def test_a_fill_from_before_what_was_held_at_the_first_look_needs_no_row():
+    opening = change(trade_id=None, cause="OPENING", activity_id=None, price=None)
+    in_the_app = activity(id="F2", order_id="app", transaction_time=opening.at)
+    assert "I5 fills" not in broken(books={"changes": (opening,)}, ledger={"fills": (activity(), in_the_app)})
+    assert "I5 fills" in broken(ledger={"fills": (activity(), in_the_app)})
+
+
+def test_a_trade_without_shares_may_stay_open_while_an_order_of_it_lives():
+    assert "L2 empty" not in broken(books={"positions": (position(qty=D("0")),)})
 
 
 def test_what_the_user_sells_short_is_no_short_of_ours():

@@ -160,12 +160,12 @@ def test_a_world_that_does_not_come_to_rest_after_the_last_fault_is_named(made):
     play(made, 3)
     judge = Judge()
     judge.look(made, made.history[-1], troubled=True)
+    sql(
+        made,
+        "INSERT INTO quantity_change (account, symbol, delta, cause, at) "
+        "VALUES ('main', 'IBM', '3', 'OPENING', '2024-01-16T15:00:00.000000Z')",
+    )
     for _ in range(PASSES_MAX + 1):
         made.clock.advance_to(made.clock.now() + timedelta(minutes=5))
-        sql(
-            made,
-            "INSERT INTO quantity_change (account, symbol, delta, cause, at) "
-            "VALUES ('main', 'IBM', '3', 'OPENING', '2024-01-16T15:00:00.000000Z')",
-        )
         judge.look(made, made.run("order_monitor"), troubled=False)
     assert "L4" in named(judge.violations)

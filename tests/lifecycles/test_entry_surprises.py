@@ -174,7 +174,7 @@ def test_an_entry_that_is_refused_after_it_was_taken_ends_its_trade_and_its_deci
 @pytest.mark.parametrize(("filled", "cover"), [({}, OCO_OF_TEN), (FOUR_FILL, OCO_OF_FOUR)])
 def test_an_entry_that_fills_while_it_is_being_cancelled_is_a_position_under_a_stop(make_world, filled, cover):
     falls = ((at(16, 15, 7).replace(second=5), "149.50"), (at(16, 15, 7).replace(second=8), "151"))
-    made = begin(make_world, *ABOVE, *falls, cancel_latency_s=Decimal(20), fill_plan=filled)
+    made = begin(make_world, *ABOVE, *falls, cancel_latency_s=Decimal(40), fill_plan=filled)
     ask(made, "CANCEL")
     look(made)
     assert made.tools.broker.order_by_client_id(ENTRY).status in {"pending_cancel", "filled"}

@@ -311,6 +311,14 @@ def test_then_it_is_sent_again_under_the_same_id_at_any_hour(now):
     ]
 
 
+@pytest.mark.case("fail-E6")
+@pytest.mark.parametrize(("sent", "told"), [(NOW, ["broker_down"]), (BEFORE, [])], ids=["in this pass", "earlier"])
+def test_that_the_broker_did_not_answer_in_this_pass_is_told_as_the_cause(sent, told):
+    """Who sent it earlier may have died before: nothing says yet that the broker is down."""
+    problems = cover(*unknown(missing_at=NOW, submitted_at=sent), now=IN_THIS_PASS, started=NOW)[1]
+    assert [(p.code, p.cause, p.uncovered_qty) for p in problems] == [("UNCOVERED", cause, 10) for cause in told]
+
+
 @pytest.mark.parametrize(
     ("extra", "resent"),
     [((), True), ((change(delta=D("-1")),), False), ((change(delta=D("-10")),), False)],

@@ -1,1 +1,1 @@
-"""What shows that the proof itself can fail: the stages with a deliberate defect each, and the schedules that break them."""
+"""What shows that the proof can fail: the stages with a deliberate defect each, and the schedules that break them."""

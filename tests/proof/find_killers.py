@@ -17,6 +17,9 @@ from pathlib import Path
 from tests.proof.mutating import REPOSITORY, Killer, build, killers, mutants, said_of, write_killers
 
 ALONE, PAIRS = 1, 2
+STAGES = ("order_executor", "order_monitor", "position_monitor")
+DRAWS = range(3)
+"""Numbers from which is drawn what people, a second host or a wrong clock do."""
 
 
 def main():
@@ -101,9 +104,7 @@ def built(patch):
 def zygote():
     """Start the process that mutants are forked from; return how to ask it."""
     command = [sys.executable, "-m", "tests.proof.zygote"]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
         def ask(**asked):
             process.stdin.write(f"{json.dumps(asked)}\n")
@@ -122,17 +123,12 @@ def hunted(*, scratch, lives, depth, only, calls, kinds, steps):
     for life in lives:
         if not re.search(only, life.name):
             continue
-        found = _explored(life, _made(fresh), depth=depth, calls=re.compile(calls), kinds=re.compile(kinds), steps=steps)
+        asked = {"calls": re.compile(calls), "kinds": re.compile(kinds), "steps": steps}
+        found = _explored(life, _made(fresh), depth=depth, **asked)
         if found is not None:
             schedule, broken = found
-            for fault in schedule if len(schedule) > 1 else ():
-                from lib.simulation.explore import replayed
-
-                alone = replayed(life, (fault,), _made(fresh))
-                if alone:
-                    schedule, broken = (fault,), alone
-                    break
-            return {"found": (life.name.partition(":")[0], [str(f) for f in named(life, schedule, _made(fresh))], broken)}
+            faults = [str(fault) for fault in named(life, schedule, _made(fresh))]
+            return {"found": (life.name.partition(":")[0], faults, broken)}
     return {"found": None}
 
 
@@ -142,15 +138,25 @@ def _made(fresh):
     return directory
 
 
+def _befalling(name):
+    """Return what may befall a call, or by the name of a stage its pass; of what is drawn, some draws."""
+    from lib.simulation.around import AROUND
+    from lib.simulation.points import KINDS, SECOND_HOST
+
+    if name in STAGES:
+        return tuple(f"{kind}#{number}" for kind in AROUND for number in DRAWS)
+    draws = tuple(f"{SECOND_HOST}#{number}" for number in DRAWS) if name == "store.write" else ()
+    return (*KINDS.get(name, ()), *draws)
+
+
 def _explored(life, directory, *, depth, calls, kinds, steps):
     from lib.simulation.explore import Explorer, Fault
     from lib.simulation.playing import on_stage
-    from lib.simulation.points import KINDS
 
     first, _, last = (steps or "0-1000000").partition("-")
 
-    class Found(Exception):  # noqa: N818 - no error
-        pass
+    class Found(Exception):
+        """A schedule, and what it breaks."""
 
     @dataclass(slots=True)
     class Hunter(Explorer):
@@ -159,9 +165,11 @@ def _explored(life, directory, *, depth, calls, kinds, steps):
         def _branch(self, schedule, saved, depth, after=0):
             stage = self.stage
             went_on, names = stage.save(), tuple(stage.points.calls)
-            for number, name in enumerate(names, 1):
-                for kind in KINDS[name] if number > after and calls.search(name) else ():
-                    if kinds.search(kind):
+            step = stage.place - 1
+            anew = not schedule or schedule[-1].step < step
+            for number, name in enumerate((stage.steps[step].stage, *names)):
+                for kind in _befalling(name) if anew or number > after else ():
+                    if calls.search(name) and kinds.search(kind):
                         stage.begin_again(saved)
                         fault = Fault(stage.place, number, kind)
                         stage.play({f.call: f.kind for f in (*schedule, fault) if f.step == stage.place})

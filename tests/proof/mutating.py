@@ -49,7 +49,10 @@ def killers():
     with KILLERS.open(encoding="utf-8", newline="") as file:
         return [
             Killer(
-                row["mutant"], row["lifecycle"], tuple(read_fault(word) for word in row["faults"].split()), row["broken"]
+                row["mutant"],
+                row["lifecycle"],
+                tuple(read_fault(word) for word in row["faults"].split()),
+                row["broken"],
             )
             for row in csv.DictReader(file)
         ]

@@ -4,14 +4,11 @@ Unlike step and call numbers they stay where they are when the code comes to rea
 before the first call of a pass is named by the stage: `order_monitor#3:missed` is the third time that cron starts it.
 """
 
-import pkgutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
-from lib.simulation import lifecycles
-from lib.simulation.lifecycles.shape import Lifecycle
+from lib.simulation.lifecycles import ALL, CANONICAL, CORE, KINDS_OF_TRADE
 from lib.simulation.playing import on_stage
 
 
@@ -37,9 +34,16 @@ def read_fault(word):
 
 def lives():
     """Return every lifecycle there is by its name, as far as a colon."""
-    modules = [import_module(f"{lifecycles.__name__}.{found.name}") for found in pkgutil.iter_modules(lifecycles.__path__)]
-    found = [each for module in modules for each in vars(module).values() if isinstance(each, Lifecycle)]
-    return {life.name.partition(":")[0]: life for life in found}
+    return {_head(life): life for life in ALL}
+
+
+def calm_lives():
+    """Name the lifecycles in which the broker works as it should: the causes of uncovered shares are left out."""
+    return [_head(life) for life in (*CORE, *CANONICAL, *KINDS_OF_TRADE)]
+
+
+def _head(life):
+    return life.name.partition(":")[0]
 
 
 @dataclass(frozen=True)

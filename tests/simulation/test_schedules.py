@@ -337,7 +337,7 @@ def truth(made, look):
 def state(made):
     newest = queries.events(made.store, "main", limit=1)
     shown = truth(made, ledger)
-    return books(made), newest, made.store.rows("main").positions, shown.orders, shown.fills
+    return replace(books(made), runs=()), newest, made.store.rows("main").positions, shown.orders, shown.fills
 
 
 def play(schedule, directory):

@@ -36,7 +36,8 @@ def make_world(tmp_path, over_http):
     wrong = [line for each in worlds for line in miscounted(each)]
     for entered in opened:
         entered.__exit__(None, None, None)
-    assert [str(violation) for violation in watch.violations] == []
+    broken = [str(violation) for violation in watch.violations]
+    assert broken == [], "\n".join(broken)
     assert wrong == []
 
 

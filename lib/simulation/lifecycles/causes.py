@@ -18,6 +18,7 @@ NOT_IN_PARTS = {"sim-d1-entry-1": ()}
 
 PENDING_CANCEL = held_overnight(
     "broker_pending_cancel: the broker takes seven minutes over the cancel of a stop",
+    (at(16, 15, 24), "149.50"),
     bought=ALL_TEN,
     parts=NOT_IN_PARTS,
     acts=(ask(at(16, 15, 14), "CLOSE"),),

@@ -45,6 +45,8 @@ class Lifecycle:
     prices: Mapping[str, Steps]
     decisions: tuple[Mapping[str, str], ...]
     acts: tuple[Act, ...] = ()
+    beside: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)
+    """Decisions of other accounts by their names; each is at a broker of its own with the same market and manners."""
     options: Options = field(default_factory=lambda: Options(partial_fill_rate=Decimal(0)))
     watched: timedelta | None = None
     limits: Limits = field(default_factory=Limits)

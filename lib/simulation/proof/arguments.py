@@ -11,8 +11,8 @@ from lib.errors import ConfigError
 from lib.simulation.proof.campaign import MINUTES, Wanted
 
 ABOUT = """Play schedules of trouble against the real stages and the built-in broker, in simulated time, and count
-what they break. First every pair of faults at every call of the core lifecycles, then lives and schedules drawn from the
-seed: several days and trades, crashes, lost answers, short and stale lists, a full disk, a second host, people in the app.
+what they break. First every pair of faults at every call of the core lifecycles, then lives and schedules drawn from
+the seed: several days and trades, crashes, lost answers, short and stale lists, a full disk, a second host, people.
 Results are kept as they come: started again with the same commit and seed, it goes on where it was stopped."""
 
 EXAMPLE = f"""examples:

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 from lib.config import REPOSITORY
-from lib.simulation.proof.tasks import Result, tasks, work
+from lib.simulation.proof.tasks import Result, Task, tasks, work
 
 MINUTES = 10.0
 UNKNOWN = "no-commit"
@@ -47,8 +47,17 @@ class Campaign:
     file: Path
 
 
-def run(wanted: Wanted, tell: Callable[[Result], None] = lambda _: None) -> Campaign:
-    """Play parts until time or schedules are used up. A part under way when that happens is played to its end."""
+def run(
+    wanted: Wanted,
+    tell: Callable[[Result], None] = lambda _: None,
+    *,
+    parts: Callable[[int], Iterator[Task]] = tasks,
+    play: Callable[[Task], Result] = work,
+) -> Campaign:
+    """Play parts until time or schedules are used up, or there are no more.
+
+    A part under way when that happens is played to its end.
+    """
     wanted.directory.mkdir(parents=True, exist_ok=True)
     commit = commit_of(REPOSITORY)
     file = wanted.directory / f"{commit}-seed-{wanted.seed}.jsonl"
@@ -56,7 +65,8 @@ def run(wanted: Wanted, tell: Callable[[Result], None] = lambda _: None) -> Camp
     done = {result.key for result in results}
     began = monotonic()
     with file.open("a", encoding="utf-8") as out:
-        for result in _played(wanted, done, began):
+        left = (task for task in parts(wanted.seed) if task.key not in done)
+        for result in _played(wanted, left, play, began):
             results.append(result)
             out.write(json.dumps({"result": result.as_json(), "wall_s": wall + monotonic() - began}) + "\n")
             out.flush()
@@ -65,8 +75,7 @@ def run(wanted: Wanted, tell: Callable[[Result], None] = lambda _: None) -> Camp
     return Campaign(commit=commit, seed=wanted.seed, jobs=wanted.jobs, wall_s=whole, results=tuple(results), file=file)
 
 
-def _played(wanted: Wanted, done: set[str], began: float) -> Iterator[Result]:
-    left = (task for task in tasks(wanted.seed) if task.key not in done)
+def _played(wanted: Wanted, left: Iterator[Task], play: Callable[[Task], Result], began: float) -> Iterator[Result]:
     schedules = 0
     running: set[Future[Result]] = set()
     # A process begun anew has no connections or caches of another's.
@@ -75,8 +84,8 @@ def _played(wanted: Wanted, done: set[str], began: float) -> Iterator[Result]:
             while True:
                 over = wanted.until is not None and monotonic() - began >= wanted.until
                 enough = wanted.runs is not None and schedules >= wanted.runs
-                while not (over or enough) and len(running) < wanted.jobs:
-                    running.add(pool.submit(work, next(left)))
+                while not (over or enough) and len(running) < wanted.jobs and (task := next(left, None)) is not None:
+                    running.add(pool.submit(play, task))
                 if not running:
                     return
                 finished, running = wait(running, return_when=FIRST_COMPLETED)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import TextIO
 
 from lib.simulation.proof.campaign import Campaign, Wanted
 from lib.simulation.proof.page import proof_page
@@ -17,18 +18,20 @@ REPORT_CHARS = 120
 
 
 @contextmanager
-def counting_bar(wanted: Wanted) -> Iterator[Callable[[Result], None]]:
+def counting_bar(
+    wanted: Wanted, out: TextIO, seconds: Callable[[], float] = monotonic
+) -> Iterator[Callable[[Result], None]]:
     """Yield a function to be told of each result: a bar on a terminal, a line a minute in a log."""
-    began = said = monotonic()
+    began = said = seconds()
     schedules = broken = 0
-    if not sys.stderr.isatty():
+    if not out.isatty():
 
         def log(result: Result) -> None:
             nonlocal said, schedules, broken
             schedules, broken = schedules + result.schedules, broken + len(result.broken)
-            if monotonic() - said >= SAID_EVERY_S:
-                said = monotonic()
-                sys.stderr.write(f"{(said - began) / 60:.0f} min: {schedules:,} schedules, {broken} broken\n")
+            if seconds() - said >= SAID_EVERY_S:
+                said = seconds()
+                out.write(f"{(said - began) / 60:.0f} min: {schedules:,} schedules, {broken} broken\n")
 
         yield log
         return
@@ -37,13 +40,13 @@ def counting_bar(wanted: Wanted) -> Iterator[Callable[[Result], None]]:
 
     columns = (TextColumn("prove"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
     total = wanted.until if wanted.until is not None else wanted.runs
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(file=out), transient=True) as progress:
         task = progress.add_task("prove", total=total, said="")
 
         def tell(result: Result) -> None:
             nonlocal schedules, broken
             schedules, broken = schedules + result.schedules, broken + len(result.broken)
-            done = monotonic() - began if wanted.until is not None else schedules
+            done = seconds() - began if wanted.until is not None else schedules
             progress.update(task, completed=done, said=f"{schedules:,} schedules, {broken} broken")
 
         yield tell

@@ -1,0 +1,103 @@
+"""The engine of the proof: worlds put aside, states told apart, schedules found, shrunk and played again."""
+
+from dataclasses import replace
+
+import pytest
+
+from lib import prove
+from lib.simulation.explore import Fault, explore, read_schedule, replayed, shrunk
+from lib.simulation.lifecycles import NEVER_FILLED, PARTIAL_FILLS_THEN_TARGET
+from lib.simulation.playing import on_stage
+from lib.simulation.points import KINDS
+
+LIFE = PARTIAL_FILLS_THEN_TARGET
+ENTRY_SENT = "broker.submit"
+
+
+def steps_that_call(lifecycle, directory, name):
+    found = []
+    with on_stage(lifecycle, directory) as stage:
+        while not stage.over:
+            stage.play()
+            found += [(stage.place - 1, n) for n, call in enumerate(stage.points.calls, 1) if call == name]
+    return found
+
+
+@pytest.mark.slow
+def test_a_life_put_aside_and_begun_again_comes_to_the_same(tmp_path):
+    with on_stage(LIFE, tmp_path) as stage:
+        for _ in range(10):
+            stage.play()
+        kept, then = stage.save(), stage.digest()
+        while not stage.over:
+            stage.play()
+        end = stage.digest()
+        stage.begin_again(kept)
+        assert stage.digest() == then
+        while not stage.over:
+            stage.play()
+        assert stage.digest() == end
+        assert end != then
+
+
+@pytest.mark.slow
+def test_states_count_as_other_ones_by_what_decides_and_as_the_same_by_what_is_only_told(tmp_path):
+    with on_stage(LIFE, tmp_path) as stage:
+        while not stage.world.store.rows("main").positions:
+            stage.play()
+        before = stage.digest()
+        with stage.world.store.writing() as connection:
+            connection.exec_driver_sql("UPDATE trade_journal SET note = 'seen', slippage = 3")
+        stage.judge.begin_again(stage.judge.save())
+        assert stage.digest() == before
+        with stage.world.store.writing() as connection:
+            connection.exec_driver_sql("UPDATE position_tracking SET covered_qty = 1")
+        stage.judge.begin_again(stage.judge.save())
+        assert stage.digest() != before
+
+
+@pytest.mark.slow
+def test_a_crash_after_an_order_was_sent_is_one_schedule_that_breaks_nothing(tmp_path):
+    (step, call), *_ = steps_that_call(LIFE, tmp_path / "look", ENTRY_SENT)
+    assert replayed(LIFE, (Fault(step, call, "crash_after"),), tmp_path / "play") == ()
+
+
+@pytest.mark.slow
+def test_what_a_clean_pass_leaves_uncovered_without_a_cause_of_the_list_is_broken(tmp_path):
+    with on_stage(LIFE, tmp_path) as stage:
+        while not stage.world.store.rows("main").positions:
+            stage.play()
+        assert stage.broken() == ()
+        stage.world.user_cancels_all()
+        stage.judge.look(stage.world, replace(stage.world.history[-1], stage="order_monitor"), troubled=False)
+        assert any(line.startswith("I2: after order_monitor") for line in stage.broken())
+
+
+@pytest.mark.slow
+def test_every_call_of_a_step_meets_every_kind_that_may_befall_it(tmp_path):
+    with on_stage(NEVER_FILLED, tmp_path / "look") as stage:
+        while not stage.points.calls:
+            stage.play()
+        step, calls = stage.place - 1, tuple(stage.points.calls)
+    tally = explore(NEVER_FILLED, tmp_path / "play", depth=1, steps=lambda n: n == step)
+    assert tally.schedules == sum(len(KINDS[name]) for name in calls)
+    assert tally.broken == []
+
+
+def test_a_schedule_is_written_as_it_is_read():
+    words = ["35.0:person_trades#482", "40.4:any#469", "41.2:crash_after"]
+    assert [str(fault) for fault in read_schedule(words)] == words
+    with pytest.raises(ValueError, match="invalid literal"):
+        read_schedule(["twelve"])
+
+
+def test_faults_without_which_a_schedule_still_breaks_something_are_left_out():
+    guilty = Fault(3, 1, "busy")
+    others = (Fault(1, 1, "busy"), guilty, Fault(9, 2, "stale"), Fault(9, 4, "torn"))
+    assert shrunk(others, lambda schedule: guilty in schedule) == (guilty,)
+
+
+@pytest.mark.parametrize("words", [["--again", "no such life"], ["--runs", "0"], ["--jobs", "0"]])
+def test_what_makes_no_sense_is_one_sentence_and_exit_2(words, capsys):
+    assert prove.main(words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
