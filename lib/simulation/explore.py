@@ -7,14 +7,15 @@ until it stands where an earlier one stood at the same step (same rows, same bro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lib.simulation.judging import spans
 from lib.simulation.lifecycles.shape import Lifecycle
 from lib.simulation.playing import Put, Stage, on_stage
-from lib.simulation.points import KINDS
+from lib.simulation.points import KINDS, NoDifference
 from lib.simulation.world import World
 
 
@@ -39,6 +40,8 @@ class Tally:
     """What an exploration came to: counts, and each schedule that broke something."""
 
     schedules: int = 0
+    same: int = 0
+    """Schedules whose last fault made no difference, or the one that another kind had made at that call."""
     joined: int = 0
     """Schedules that came to stand where an earlier one had stood."""
     passes: int = 0
@@ -53,6 +56,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Count another one in."""
         self.schedules += other.schedules
+        self.same += other.same
         self.joined += other.joined
         self.passes += other.passes
         self.points += other.points
@@ -122,22 +126,36 @@ class Explorer:
         """Try every fault at every call of the step just played beyond the call `after`; then take up what was."""
         stage = self.stage
         went_on = stage.save()
-        calls = tuple(stage.points.calls)
+        calls, known = tuple(stage.points.calls), dict(stage.points.read)
         for number, name in enumerate(calls, 1):
+            answers: set[object] = set()
             for kind in KINDS[name] if number > after else ():
                 stage.begin_again(saved)
-                fault = Fault(stage.place, number, kind)
-                plan = {f.call: f.kind for f in (*schedule, fault) if f.step == stage.place}
-                stage.play(plan)
-                self.tally.passes += 1
-                self._one((*schedule, fault), name, saved, depth - 1)
+                longer = (*schedule, Fault(stage.place, number, kind))
+                self.tally.schedules += 1
+                self.tally.points[f"{name} {kind}"] += 1
+                if self._differs(longer, answers, known):
+                    self._one(longer, saved, depth - 1)
         stage.begin_again(went_on)
-        stage.points.calls = list(calls)
+        stage.points.calls, stage.points.read = list(calls), known
 
-    def _one(self, schedule: Schedule, name: str, saved: Put, depth: int) -> None:
+    def _differs(self, schedule: Schedule, answers: set[object], known: Mapping[int, Any]) -> bool:
+        """Play the step that the last fault strikes; say whether it makes a difference to what was played before."""
+        stage = self.stage
+        stage.points.answers = answers
+        try:
+            stage.play({fault.call: fault.kind for fault in schedule if fault.step == stage.place}, known)
+        except NoDifference:
+            self.tally.same += 1
+            self.tally.convergence[0] += 1
+            return False
+        finally:
+            stage.points.answers = None
+        self.tally.passes += 1
+        return True
+
+    def _one(self, schedule: Schedule, saved: Put, depth: int) -> None:
         """Judge one schedule from its last fault on."""
-        self.tally.schedules += 1
-        self.tally.points[f"{name} {schedule[-1].kind}"] += 1
         if depth:
             self._branch(schedule, saved, depth, after=schedule[-1].call)
         if self._seen_before(depth):

@@ -5,11 +5,12 @@ A step is one act of a person or one pass of one stage, where cron would start i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from lib import due, sessions
 from lib.clock import SimulatedClock
@@ -58,10 +59,13 @@ class Stage:
     beside: tuple[tuple[World, Judge], ...] = ()
     place: int = 0
 
-    def play(self, plan: Plan | None = None) -> None:
-        """Play the next step, with what befalls its calls, and judge what came of it."""
+    def play(self, plan: Plan | None = None, known: Mapping[int, Any] | None = None) -> None:
+        """Play the next step, with what befalls its calls, and judge what came of it.
+
+        `known` is what an earlier play of it was answered, before its last fault the same as this one's.
+        """
         step, world = self.steps[self.place], self.world
-        self.points.begin(plan or {})
+        self.points.begin(plan or {}, known)
         world.clock.advance_to(max(step.at, world.clock.now()))
         kind = self.points.plan.get(0)
         name = self._befall(kind) if kind is not None else None

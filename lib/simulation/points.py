@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lib.domain.facts import Outcome, Rejected
 from lib.errors import BrokerUnavailable, StoreUnavailable
 from lib.paper_broker.faults import Fault, FaultKind
 from lib.paper_broker.faults import Faults as WireFaults
@@ -69,6 +70,10 @@ class _Once(WireFaults):
         return met
 
 
+class NoDifference(BaseException):
+    """What befell this call is, to the stage and to the broker, what befell it in another schedule, or nothing."""
+
+
 @dataclass(slots=True)
 class Points:
     """The calls of the step that is on, and its plan. `asked` has the last answer of each list, for a stale one."""
@@ -79,12 +84,20 @@ class Points:
     calls: list[str] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
     asked: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
+    read: dict[int, Any] = field(default_factory=dict)
+    """What each read of the step was answered, by the number of its call."""
+    known: Mapping[int, Any] = field(default_factory=dict)
+    """The same of an earlier run of the step, which this one repeats until its last fault: nobody is asked twice."""
+    answers: set[object] | None = None
+    """While one call meets kind after kind: what came of those so far. None outside an exploration."""
     interlude: Callable[[str], None] = lambda _: None
     """What somebody else does right before a call: a pass of a second host."""
 
-    def begin(self, plan: Plan) -> None:
-        """Count the calls of a new step."""
-        self.plan, self.calls, self.fired = plan, [], []
+    def begin(self, plan: Plan, known: Mapping[int, Any] | None = None) -> None:
+        """Count the calls of a new step; `known` are the answers to those before the last fault of the plan."""
+        self.plan, self.calls, self.fired, self.read = plan, [], [], {}
+        last = max(plan, default=0)
+        self.known = {number: answer for number, answer in (known or {}).items() if number < last}
 
     def call(self, name: str) -> str | None:
         """Count a call; return what befalls it."""
@@ -99,6 +112,14 @@ class Points:
             self.interlude(kind)
             return None
         return kind
+
+    def differs(self, came_of_it: object) -> None:
+        """Say what a fault came to; a schedule that would go on like an earlier one ends here."""
+        if self.answers is None:
+            return
+        if came_of_it in self.answers:
+            raise NoDifference
+        self.answers.add(came_of_it)
 
     def died(self, when: str) -> Crash:
         """Return the death of the process at the call that was counted last."""
@@ -128,6 +149,7 @@ class _Store:
             if kind == CRASH_BEFORE:
                 raise self._points.died("before")
             if kind in {BUSY, DISK_FULL}:
+                self._points.differs((len(self._points.calls), "not written"))
                 raise StoreUnavailable("another program has kept it locked" if kind == BUSY else "the disk is full")
             answer = method(*args, **named)
             if kind == CRASH_AFTER:
@@ -140,9 +162,13 @@ class _Store:
 
     def _read(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def read(*args: Any, **named: Any) -> Any:
-            if self._points.call(name) == BUSY:
+            points = self._points
+            if points.call(name) == BUSY:
                 raise StoreUnavailable("another program has kept it locked")
-            return method(*args, **named)
+            number = len(points.calls)
+            answer = points.known[number] if number in points.known else method(*args, **named)
+            points.read[number] = answer
+            return answer
 
         return read
 
@@ -169,9 +195,15 @@ class _Broker:
             outcome = self._on_the_wire(kind, lambda: method(*args)) if kind in WIRE else method(*args)
             if kind == CRASH_AFTER:
                 raise points.died("after")
+            if kind is not None:
+                points.differs((len(points.calls), _in_short(outcome), self._book()))
             return outcome
 
         return write
+
+    def _book(self) -> frozenset[tuple[object, ...]]:
+        orders = self._points.papers[self._account].saved().orders.values()
+        return frozenset((o.client_order_id, o.status, o.qty, o.limit_price, o.stop_price) for o in orders)
 
     def _on_the_wire(self, kind: str | None, send: Callable[[], Any]) -> Any:
         paper = self._points.papers[self._account]
@@ -192,15 +224,26 @@ class _Broker:
                 raise BrokerUnavailable(f"{name}: no answer")
             key = f"{self._account} {name}" if name in LISTS else f"{self._account} {name} {args}"
             older = points.asked.get(key)
+            number = len(points.calls)
+            answer = shown = points.known[number] if kind is None and number in points.known else method(*args)
             if kind == STALE and older is not None and self._now() - older[0] <= STALE_MAX:
-                return _asked_for(older[1], args)
-            answer = method(*args)
+                shown = _asked_for(older[1], args)
             if kind == TORN:
-                return _torn(answer)
-            points.asked[key] = (self._now(), answer)
-            return answer
+                shown = _torn(answer)
+            if kind is None or shown == answer:
+                points.asked[key] = (self._now(), answer)
+            if kind is None:
+                points.read[number] = answer
+            if kind is not None and shown == answer and points.answers is not None:
+                raise NoDifference
+            return shown
 
         return read
+
+
+def _in_short(outcome: Outcome) -> object:
+    """Return of an outcome what a plan can tell: not the broker's words."""
+    return outcome.refusal if isinstance(outcome, Rejected) else type(outcome).__name__
 
 
 def _asked_for(older: Any, args: tuple[Any, ...]) -> Any:

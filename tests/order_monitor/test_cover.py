@@ -343,7 +343,12 @@ def test_a_market_exit_of_unknown_outcome_is_sent_again_too():
     sold = exit_order(
         order_type="EXIT", kind="market", order_status="pending", alpaca_order_id=None, payload=freeze(body)
     )
-    assert body_of(cover(replace(sold, missing_at=BEFORE))) == body
+    lost = replace(sold, missing_at=BEFORE, submitted_at=NOW)
+    assert body_of(cover(lost)) == body
+    # Five minutes later the price may be another: a stop is tried first, as for any uncovered share.
+    later = NOW + 5 * MINUTE
+    step = cover(lost, now=later, started=later)
+    assert values_of(step[0], "order_execution")["order_status"] == "unsent"
 
 
 @pytest.mark.parametrize("status", ["CANCELLED", "CLOSED"])

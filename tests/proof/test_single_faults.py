@@ -4,6 +4,8 @@ What the clean lives come to is counted by hand: AAPL is bought at the ask, a ce
 and sold at the bid. Four at 149.51 cost 598.04; with six at 149.01, ten cost 1492.10.
 """
 
+import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,6 +21,7 @@ from lib.simulation.points import BROKER_WRITES, COMMITS, KINDS
 from lib.store import queries
 
 CALLS_AT_LEAST = 30
+TIME = re.compile(r"2024-.*")
 ENDED = "CLOSED"
 MIDNIGHT = at(17, 0)
 REFUSED = "the broker refused the entry: RATE_LIMIT"
@@ -141,6 +144,7 @@ def end_state(world):
                 version=0,
                 created_at=world.began,
                 protected_at=trade.protected_at and world.began,
+                wanted=without_times(trade.wanted),
                 **moments,
             )
             for trade in queries.journal(world.store, "main")
@@ -149,6 +153,11 @@ def end_state(world):
         "held": {symbol: (p.qty, p.qty_available) for symbol, p in seen.positions.items()},
         "decisions": [(d.execution_status, bool(d.executed)) for d in queries.decisions(world.store, "main")],
     }
+
+
+def without_times(wanted):
+    """Return what later decisions asked of a trade, but for when they were taken."""
+    return wanted and {name: value for name, value in json.loads(wanted).items() if not TIME.fullmatch(str(value))}
 
 
 def partial_fills(seen):

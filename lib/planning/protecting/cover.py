@@ -124,7 +124,7 @@ def _resolve(order: Order, book: TradeBook, context: Context) -> Step:
     owned = owned_qty(book)
     free = owned - covered_qty(book.orders) if order.side == closing_verb(book.trade) else ZERO - owned
     body = readable(order.payload)
-    if order.qty > free or body is None or is_stale(order, book, context):
+    if order.qty > free or body is None or is_stale(order, book, context) or _went_by_the_price(order, book, context):
         changes = tuple(update(o, {"order_status": UNSENT, "ended_at": context.now}) for o in (order, *legs))
         return (Write(changes=changes, why=f"{order.client_order_id} is no longer wanted", symbol=order.symbol),), ()
     again = Submit(
@@ -137,6 +137,17 @@ def _resolve(order: Order, book: TradeBook, context: Context) -> Step:
         legs=legs,
     )
     return (again,), _unanswered(order, owned, book, context)
+
+
+def _went_by_the_price(order: Order, book: TradeBook, context: Context) -> bool:
+    """Say whether an exit was meant for the price of an earlier pass: at market, or at a target that was through.
+
+    What buys an excess back is owed at any price.
+    """
+    if order.side != closing_verb(book.trade) or (order.submitted_at or order.created_at) >= context.pass_started_at:
+        return False
+    alone = all(o.parent_id != order.id for o in book.orders)
+    return alone and (order.kind == "market" or order.order_type == Role.TAKE_PROFIT)
 
 
 def _unanswered(order: Order, owned: Decimal, book: TradeBook, context: Context) -> tuple[Problem, ...]:
