@@ -28,7 +28,7 @@ def write_proof(page: ProofPage, console: Console) -> None:
         f"{page.wall_minutes} minutes on {page.cores} cores, {page.per_second} schedules in a second of one core",
     )
     console.print()
-    heads = ("played", "schedules", "joined another", "passes", "rows", "broken", "core seconds")
+    heads = ("played", "schedules", "no difference", "joined another", "passes", "rows", "broken", "core seconds")
     write_table(console, [Column(head, right=n > 0) for n, head in enumerate(heads)], lines_of(page), [])
     for title, rows in counts_of(page):
         if rows:
@@ -51,7 +51,7 @@ def lines_of(page: ProofPage) -> list[tuple[str, ...]]:
     return [
         (
             line.what,
-            *(f"{n:,}" for n in (line.schedules, line.joined, line.passes, line.rows, line.broken)),
+            *(f"{n:,}" for n in (line.schedules, line.same, line.joined, line.passes, line.rows, line.broken)),
             f"{line.seconds:,}",
         )
         for line in page.lines
@@ -81,7 +81,7 @@ def _pairs(rows: Iterable[Counted]) -> list[tuple[str, str]]:
 def proof_html(page: ProofPage) -> str:
     """Return one HTML page with plots, which needs no other file. Raises ImportError without matplotlib."""
     said = "nothing was broken" if page.holds else f"{len(page.broken)} schedules broke something"
-    heads = ("played", "schedules", "joined another", "passes", "rows", "broken", "core seconds")
+    heads = ("played", "schedules", "no difference", "joined another", "passes", "rows", "broken", "core seconds")
     parts = [
         f"<h1>Proof of commit {html.escape(page.commit)}, seed {page.seed}: {said}</h1>",
         f"<p>{page.wall_minutes} minutes on {page.cores} cores, {page.per_second} schedules in a second of one core.",

@@ -42,6 +42,8 @@ class Tally:
     schedules: int = 0
     same: int = 0
     """Schedules whose last fault made no difference, or the one that another kind had made at that call."""
+    repeated: int = 0
+    """Schedules left out: their fault strikes a pass that changed nothing, as one before it that asked the same."""
     joined: int = 0
     """Schedules that came to stand where an earlier one had stood."""
     passes: int = 0
@@ -57,6 +59,7 @@ class Tally:
         """Count another one in."""
         self.schedules += other.schedules
         self.same += other.same
+        self.repeated += other.repeated
         self.joined += other.joined
         self.passes += other.passes
         self.points += other.points
@@ -88,7 +91,10 @@ class Explorer:
     tally: Tally = field(default_factory=Tally)
     ended: Callable[[World], None] = lambda _: None
     """Told of each World that was played to its end: the clean one first."""
+    quiet_once: bool = False
+    """Of passes that change nothing and ask the same in the same state, explore the first, whatever the hour."""
     _judged: dict[tuple[int, bytes], int] = field(default_factory=dict)
+    _quiet: set[object] = field(default_factory=set)
 
     def explore(self, steps: Callable[[int], bool] = lambda _: True) -> Tally:
         """Play the lifecycle clean, and from each step that `steps` names every schedule that begins there."""
@@ -112,15 +118,28 @@ class Explorer:
         stage = self.stage
         while not stage.over:
             saved = stage.save() if depth else None
+            stood = stage.digest(aged=False) if saved and self.quiet_once else b""
             stage.play()
             self.tally.passes += 1
-            if saved is not None and begins(stage.place - 1):
+            if saved is not None and begins(stage.place - 1) and not self._repeats(stood):
                 self._branch(schedule, saved, depth)
             if schedule and stage.points.calls and self._seen_before(depth):
                 self.tally.joined += 1
                 return
         if schedule:
             self._end(stage)
+
+    def _repeats(self, stood: bytes) -> bool:
+        """Say whether the step just played is one more of those that change nothing."""
+        stage = self.stage
+        if not self.quiet_once or stage.digest(aged=False) != stood:
+            return False
+        pass_ = (stage.steps[stage.place - 1].stage, tuple(stage.points.calls), stood)
+        if pass_ in self._quiet:
+            self.tally.repeated += sum(len(KINDS[name]) for name in stage.points.calls)
+            return True
+        self._quiet.add(pass_)
+        return False
 
     def _branch(self, schedule: Schedule, saved: Put, depth: int, after: int = 0) -> None:
         """Try every fault at every call of the step just played beyond the call `after`; then take up what was."""
@@ -185,11 +204,15 @@ def explore(
     *,
     depth: int = 1,
     steps: Callable[[int], bool] | None = None,
+    quiet_once: bool = False,
     ended: Callable[[World], None] = lambda _: None,
 ) -> Tally:
-    """Explore a lifecycle to a depth; `steps` chooses at which steps the first fault may strike."""
+    """Explore a lifecycle to a depth; `steps` chooses at which steps the first fault may strike.
+
+    `quiet_once`: of the passes that change nothing, and ask the same in the same state, the first stands for all.
+    """
     with on_stage(lifecycle, directory) as stage:
-        return Explorer(stage, depth, ended=ended).explore(steps or (lambda _: True))
+        return Explorer(stage, depth, ended=ended, quiet_once=quiet_once).explore(steps or (lambda _: True))
 
 
 def replayed(lifecycle: Lifecycle, schedule: Schedule, directory: Path) -> tuple[str, ...]:

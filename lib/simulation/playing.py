@@ -124,11 +124,13 @@ class Stage:
             account.history.clear()
         self.host.ahead = timedelta(0)
 
-    def digest(self) -> bytes:
-        """Return what decides what comes next."""
+    def digest(self, *, aged: bool = True) -> bytes:
+        """Return what decides what comes next; without `aged` whatever the hour."""
         store = self.world.store
         return b"".join(
-            digest(judge.evidence(account), store.rows(account.account), store.alerts(account.account).events)
+            digest(
+                judge.evidence(account), store.rows(account.account), store.alerts(account.account).events, aged=aged
+            )
             for account, judge in self._accounts
         )
 

@@ -91,13 +91,13 @@ def _driver(connection: Any) -> Any:
     return connection.connection.driver_connection
 
 
-def digest(seen: Evidence, rows: Rows, alerts: Iterable[Event]) -> bytes:
+def digest(seen: Evidence, rows: Rows, alerts: Iterable[Event], *, aged: bool = True) -> bytes:
     """Return what of our rows and of the broker's decides what comes next, cut down to 16 bytes.
 
     Of alerts only those count that a second look may make a halt of. Times are in it by their age, in steps; rows in
-    the order of their content, so that numbers of rows do not matter.
+    the order of their content, so that numbers of rows do not matter. Without `aged` times are in it not at all.
     """
-    ages = _ages_at(seen.now)
+    ages = _ages_at(seen.now if aged else None)
     books, ledger = seen.books, seen.ledger
     clean = [(run.stage, run.complete, ages(run.started_at)) for run in rows.last_runs]
     halting = [(event.op, ages(event.at)) for event in alerts if HALTING in str(event.columns)]
@@ -134,10 +134,10 @@ def _deciding(kind: Hashable) -> tuple[str, ...]:
     return tuple(item.name for item in fields(cast("Any", kind)) if item.name not in TOLD)
 
 
-def _ages_at(now: datetime) -> Callable[[Any], Any]:
+def _ages_at(now: datetime | None) -> Callable[[Any], Any]:
     def age(value: Any) -> Any:
         if isinstance(value, datetime):
-            return sum(now - value >= step for step in AGES)
+            return 0 if now is None else sum(now - value >= step for step in AGES)
         if isinstance(value, Decimal):
             return _number(value)
         return str(value) if isinstance(value, Enum) else value

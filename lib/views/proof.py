@@ -12,7 +12,10 @@ class ProofLine:
 
     what: str
     schedules: int
+    same: int
+    """Of those: the last fault made no difference, or the one that another kind had made at that call."""
     joined: int
+    """Of those: stood, after their last fault, where another one had stood."""
     passes: int
     rows: int
     broken: int

@@ -21,6 +21,7 @@ from lib.config import SETTINGS
 from lib.crontab import read_crontab
 from lib.domain.results import PassResult
 from lib.paper_broker.message import Response
+from lib.paper_broker.options import Options
 from lib.simulation.evidence import Watch, at_rest, evidence
 from lib.simulation.world import Ran, World
 from lib.store.sqlite import open_store
@@ -67,6 +68,8 @@ class Zygote:
 
 class Served:
     """The paper broker behind its address, for those who look at it beside the stages."""
+
+    options = Options()  # as the server was started: nothing lags, nothing is limited
 
     def __init__(self, url):
         self.url = url

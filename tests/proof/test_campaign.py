@@ -25,6 +25,7 @@ def result(task, **changes):
         kind=task.kind,
         seconds=0.5,
         schedules=10,
+        same=1,
         joined=8,
         passes=25,
         spans=spans,
@@ -95,7 +96,11 @@ def test_pairs_come_first_then_lives_with_rows_among_them():
 
 def test_the_page_adds_up_what_was_played_and_names_what_broke(tmp_path):
     parts = [Task(PAIRS, "gap", 0), Task(LIFE, "", 3), Task(ROWS, "", 4)]
-    results = [result(parts[0]), play_one(parts[1]), result(parts[2], schedules=0, joined=0, passes=0, rows=5000)]
+    results = [
+        result(parts[0]),
+        play_one(parts[1]),
+        result(parts[2], schedules=0, same=0, joined=0, passes=0, rows=5000),
+    ]
     done = campaigns.Campaign(
         commit="abc", seed=1, jobs=2, wall_s=90, results=tuple(results), file=tmp_path / "abc.jsonl"
     )

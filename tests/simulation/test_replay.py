@@ -35,7 +35,7 @@ def test_the_demo_reaches_every_basic_ending_whatever_the_seed(tmp_path, capsys,
     assert page["recount"].endswith("agrees")
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_the_same_seed_gives_the_same_page_and_another_seed_other_fills(tmp_path, capsys):
     pages = {}
     for name, seed in (("a", 4), ("b", 4), ("c", 5)):

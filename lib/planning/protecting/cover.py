@@ -142,9 +142,10 @@ def _resolve(order: Order, book: TradeBook, context: Context) -> Step:
 def _went_by_the_price(order: Order, book: TradeBook, context: Context) -> bool:
     """Say whether an exit was meant for the price of an earlier pass: at market, or at a target that was through.
 
-    What buys an excess back is owed at any price.
+    What buys an excess back is owed at any price, and so is what a decision closes at market.
     """
-    if order.side != closing_verb(book.trade) or (order.submitted_at or order.created_at) >= context.pass_started_at:
+    asked = order.side != closing_verb(book.trade) or closes_at_market(book.trade)
+    if asked or (order.submitted_at or order.created_at) >= context.pass_started_at:
         return False
     alone = all(o.parent_id != order.id for o in book.orders)
     return alone and (order.kind == "market" or order.order_type == Role.TAKE_PROFIT)

@@ -45,6 +45,7 @@ def _line(kind: str, results: list[Result]) -> ProofLine:
     return ProofLine(
         what=WHAT[kind],
         schedules=sum(each.schedules for each in results),
+        same=sum(each.same for each in results),
         joined=sum(each.joined for each in results),
         passes=sum(each.passes for each in results),
         rows=sum(each.rows for each in results),

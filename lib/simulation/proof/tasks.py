@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 from lib.simulation import drawn
-from lib.simulation.explore import Tally, explore, read_schedule
+from lib.simulation.explore import Schedule, Tally, explore, read_schedule, replayed, shrunk
 from lib.simulation.fuzzing import fuzz
 from lib.simulation.lifecycles import ALL, CORE
 from lib.simulation.playing import steps_of
@@ -19,6 +19,8 @@ from lib.simulation.playing import steps_of
 PAIRS, LIFE, ROWS = "pairs", "life", "rows"
 RUNS_PER_LIFE = 40
 ROWS_PER_TASK = 5_000
+SHRUNK_MAX = 5
+"""Of a part that breaks much the first few schedules are shrunk: each takes a life for every fault of it."""
 LIVES_PER_ROWS = 20
 """After so many lives, once some fuzzed rows: both numbers grow, lives take nearly all of the time."""
 
@@ -47,6 +49,7 @@ class Result:
     kind: str
     seconds: float
     schedules: int = 0
+    same: int = 0
     joined: int = 0
     passes: int = 0
     rows: int = 0
@@ -103,12 +106,16 @@ def _result(
     wrong: tuple[str, ...] = (),
 ) -> Result:
     name = task.name if task.kind == PAIRS else f"{task.kind} {task.number}"
-    broken = [(f"{name!r} {' '.join(map(str, schedule))}".strip(), said) for schedule, said in tally.broken]
+    broken = [
+        (f"{name!r} {' '.join(map(str, _fewest(name, schedule) if n < SHRUNK_MAX else schedule))}".strip(), said)
+        for n, (schedule, said) in enumerate(tally.broken)
+    ]
     return Result(
         key=task.key,
         kind=task.kind,
         seconds=process_time() - began,
         schedules=tally.schedules,
+        same=tally.same,
         joined=tally.joined,
         passes=tally.passes,
         rows=rows,
@@ -122,7 +129,12 @@ def _result(
     )
 
 
-def played_again(name: str, words: list[str]) -> tuple[str, ...]:
+def _fewest(name: str, schedule: Schedule) -> Schedule:
+    """Leave out the faults that it does not take to break something."""
+    return shrunk(schedule, lambda fewer: bool(played_again(name, [str(fault) for fault in fewer])))
+
+
+def played_again(name: str, words: Sequence[str]) -> tuple[str, ...]:
     """Play one schedule anew, from the beginning to the end; return what it broke. Raises ValueError for a bad name."""
     schedule = read_schedule(words)
     kind, _, number = name.partition(" ")
@@ -133,6 +145,4 @@ def played_again(name: str, words: list[str]) -> tuple[str, ...]:
         if not found:
             message = f"{name!r} is neither `life N` nor one of: {', '.join(repr(each.name) for each in ALL)}"
             raise ValueError(message)
-        from lib.simulation.explore import replayed
-
         return replayed(found[0], schedule, Path(directory))
