@@ -8,7 +8,7 @@ from lib import prove
 from lib.simulation.explore import Fault, explore, read_schedule, replayed, shrunk
 from lib.simulation.lifecycles import NEVER_FILLED, PARTIAL_FILLS_THEN_TARGET
 from lib.simulation.playing import on_stage
-from lib.simulation.points import KINDS
+from lib.simulation.points import KINDS, NoDifference, Points
 
 LIFE = PARTIAL_FILLS_THEN_TARGET
 ENTRY_SENT = "broker.submit"
@@ -82,6 +82,18 @@ def test_every_call_of_a_step_meets_every_kind_that_may_befall_it(tmp_path):
     tally = explore(NEVER_FILLED, tmp_path / "play", depth=1, steps=lambda n: n == step)
     assert tally.schedules == sum(len(KINDS[name]) for name in calls)
     assert tally.broken == []
+
+
+def test_of_two_faults_in_one_pass_only_the_last_is_compared_with_what_was_played():
+    points = Points(answers=set())
+    for second in ("busy", "commit_unanswered"):
+        points.begin({1: "http_503", 2: second})
+        points.call("broker.submit")
+        points.differs((1, "Unknown"))  # the same first fault each time
+        points.call("store.write")
+        points.differs((2, second))
+    with pytest.raises(NoDifference):
+        points.differs((2, "busy"))
 
 
 def test_a_schedule_is_written_as_it_is_read():

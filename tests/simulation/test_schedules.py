@@ -17,7 +17,7 @@ from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
 from lib.paper_broker.program import PaperBroker
 from lib.simulation import faults as ports
-from lib.simulation.evidence import Watch, at_rest, books, ledger
+from lib.simulation.evidence import Watch, at_rest, books, ledger, truth
 from lib.simulation.lifecycles import SWING_AAPL, at, steps
 from lib.simulation.world import world
 from lib.store import queries
@@ -317,21 +317,16 @@ class Edits(Schedule):
         made.paper.respond(Request("PATCH", f"/v2/orders/{order.id}", headers=headers, body=body))  # it may be refused
 
 
-def untroubled(made, do, **rules):
+def untroubled(made, do):
     """Return what `do` says to the same account on a broker without faults and limits: the user, or who looks on."""
     paper = made.paper
     paper.respond(Request("GET", "/paper/clock"))  # what is due by now happens by the schedule's own rules
-    calm = replace(paper.options, faults=None, rate_limit_per_minute=None, data_rate_limit_per_minute=None, **rules)
+    calm = replace(paper.options, faults=None, rate_limit_per_minute=None, data_rate_limit_per_minute=None)
     made.paper = PaperBroker(clock=made.clock.now, state=paper._state, market=paper._market, options=calm)
     try:
         return do(made)
     finally:
         made.paper = paper
-
-
-def truth(made, look):
-    """Look without the lag of lists: what is promised is promised of the broker, not of its lists."""
-    return untroubled(made, look, list_lag_s=ZERO)
 
 
 def state(made):
