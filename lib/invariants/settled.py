@@ -31,6 +31,12 @@ def every_share_covered(evidence: Evidence) -> Iterator[str]:
     lacks the fee until that is booked, and what is not there needs no stop. In the night before a split
     nothing may rest.
     """
+    for symbol, protectable, covering in cover_apart(evidence):
+        yield f"{symbol}: {protectable} shares to protect, {covering} under a live stop"
+
+
+def cover_apart(evidence: Evidence) -> Iterator[tuple[str, Decimal, Decimal]]:
+    """I2 by symbol: the shares to protect, those under a live stop, where they differ; shorts are below zero."""
     owned: dict[str, Decimal] = {}
     night = current(evidence.calendar, evidence.now) is None
     waiting = {t.id for t in evidence.books.trades if night and read_wanted(t.wanted).split_due is not None}
@@ -52,7 +58,7 @@ def every_share_covered(evidence: Evidence) -> Iterator[str]:
         mine = owned.get(symbol, ZERO)
         protectable = min(mine, held, key=abs) if mine * held > 0 else ZERO
         if covering.get(symbol, ZERO) != protectable:
-            yield f"{symbol}: {protectable} shares to protect, {covering.get(symbol, ZERO)} under a live stop"
+            yield symbol, protectable, covering.get(symbol, ZERO)
 
 
 COVERING = frozenset({"stop", "stop_limit", "trailing_stop", "market"})

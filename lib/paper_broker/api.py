@@ -71,7 +71,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/paper/corporate-action": {"POST": corporate.announce},
     **data.ROUTES,
 }
-_PATTERNS = tuple((path.split("/"), methods) for path, methods in ROUTES.items())
+_PATTERNS = tuple((path.split("/"), methods) for path, methods in ROUTES.items() if "{" in path)
 
 
 def respond(call: Call) -> Response:
@@ -91,6 +91,8 @@ def respond(call: Call) -> Response:
 
 
 def _route(request: Request) -> tuple[dict[str, Handler], dict[str, str]] | None:
+    if request.path in ROUTES and "{" not in request.path:
+        return ROUTES[request.path], {}
     parts = request.path.split("/")
     for pattern, methods in _PATTERNS:
         names = match_path(pattern, parts)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -89,6 +90,11 @@ class PaperBroker:
         )
         return PaperBroker(clock=self._clock, state=self._state, market=self._market, options=calm)
 
+    def is_halted(self, symbol: str) -> bool:
+        """Say whether trading in a symbol is halted now, which no answer of Alpaca's tells."""
+        with self._walked(self._clock().astimezone(UTC)) as exchange:
+            return self._market.halted(exchange.book.account, symbol)
+
     def saved(self) -> Kept:
         """Return the account as it stands, for `begin_again`; only of a book in memory."""
         if not isinstance(self._state, MemoryState):
@@ -136,8 +142,13 @@ class PaperBroker:
 
     def _headers(self, request: Request, now: datetime) -> dict[str, str]:
         identity = uuid5(UUID(int=self.options.seed % 2**128), f"{now.isoformat()}/{self._count}")
-        said = {"X-Request-ID": identity.hex, "Date": format_datetime(now, usegmt=True)}
+        said = {"X-Request-ID": identity.hex, "Date": _date(now)}
         return said | self._limiter.headers(request.path, now)
+
+
+@lru_cache(maxsize=1)  # in simulated time a pass asks many times at one instant
+def _date(now: datetime) -> str:
+    return format_datetime(now, usegmt=True)
 
 
 def open_paper(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lib import sessions
 from lib.broker import translate
+from lib.domain.facts import BrokerOrder, FillActivity
 from lib.domain.hours import Hours
 from lib.due import STAGES
 from lib.invariants.attended import is_unattended
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from lib.simulation.world import Ran, World
 
 Looked = TypeVar("Looked")
+
+ORDERS_A_PAGE, FILLS_A_PAGE = 500, 100
+ANSWERS_MAX = 256
+"""Most passes change nothing at the broker: an answer that is as it was is not taken apart again."""
 
 
 def books(world: World) -> Books:
@@ -44,14 +50,12 @@ def books(world: World) -> Books:
 
 def ledger(world: World) -> Ledger:
     """Read all that the paper broker has on record."""
-    pages = tuple(_pages(world, "/v2/orders", "status=all&nested=true&direction=asc&limit=500", "after_order_id", 500))
-    fills = _pages(world, "/v2/account/activities/FILL", "direction=asc&page_size=100", "page_token", 100)
-    positions = (translate.position(row) for row in _get(world, "/v2/positions", ""))
-    account = translate.account(_get(world, "/v2/account", ""))
+    positions = _get(world, "/v2/positions", "", translate.position)
+    (account,) = _get(world, "/v2/account", "", translate.account)
     return Ledger(
-        orders=tuple(translate.order(row) for row in pages),
+        orders=tuple(_orders(world)),
         positions={p.symbol: p for p in positions},
-        fills=tuple(translate.fill(row) for row in fills),
+        fills=tuple(_fills(world)),
         cash_start=world.cash_start,
         cash=account.cash,
         account_number=account.account_number,
@@ -97,18 +101,36 @@ def _with_alerts(world: World, seen: Evidence) -> Evidence:
     return replace(seen, books=replace(seen.books, alerts=alerts.events, stopped=alerts.stopped))
 
 
-def _get(world: World, path: str, query: str) -> Any:
-    return json.loads(world.paper.respond(Request("GET", path, query)).body)
+def _get(world: World, path: str, query: str, translated: Callable[[Any], Looked]) -> tuple[Looked, ...]:
+    return _read(world.paper.respond(Request("GET", path, query)).body, translated)
 
 
-def _pages(world: World, path: str, query: str, cursor: str, size: int) -> Iterator[Any]:
+@lru_cache(maxsize=ANSWERS_MAX)
+def _read(body: bytes, translated: Callable[[Any], Looked]) -> tuple[Looked, ...]:
+    found = json.loads(body)
+    return tuple(map(translated, found if isinstance(found, list) else [found]))
+
+
+def _orders(world: World) -> Iterator[BrokerOrder]:
     last = ""
     while True:
-        page = _get(world, path, f"{query}{last}")
+        query = f"status=all&nested=true&direction=asc&limit={ORDERS_A_PAGE}{last}"
+        page = _get(world, "/v2/orders", query, translate.order)
         yield from page
-        if len(page) < size:
+        if len(page) < ORDERS_A_PAGE:
             return
-        last = f"&{cursor}={page[-1]['id']}"
+        last = f"&after_order_id={page[-1].id}"
+
+
+def _fills(world: World) -> Iterator[FillActivity]:
+    last = ""
+    while True:
+        query = f"direction=asc&page_size={FILLS_A_PAGE}{last}"
+        page = _get(world, "/v2/account/activities/FILL", query, translate.fill)
+        yield from page
+        if len(page) < FILLS_A_PAGE:
+            return
+        last = f"&page_token={page[-1].id}"
 
 
 def truth(world: World, look: Callable[[World], Looked]) -> Looked:

@@ -13,7 +13,7 @@ import re
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
@@ -75,17 +75,24 @@ class Outcome:
 
 
 def fuzz(rows: int, seed: int, situations: Sequence[Situation] = SITUATIONS) -> Outcome:
-    """Judge `rows` fuzzed rows, batch by batch; the same seed gives the same rows.
-
-    Every third batch is in the first situation, where sound rows are ordered, and the others in turn.
-    """
+    """Judge `rows` fuzzed rows, batch by batch; the same seed gives the same rows."""
     outcome, dice = Outcome(seed=seed), random.Random(seed)
-    others = itertools.cycle(situations[1:] or situations)
-    order = itertools.chain.from_iterable(zip(itertools.repeat(situations[0]), others, others, strict=False))
+    order = turns(situations, dice)
     while outcome.rows < rows:
         count = min(BATCH, rows - outcome.rows)
         outcome.add(_batch(next(order), count, dice.getrandbits(32)))
     return outcome
+
+
+def turns(situations: Sequence[Situation], dice: random.Random) -> Iterator[Situation]:
+    """Go through the situations for ever: every third is the first, where sound rows are ordered.
+
+    The order of the others is drawn, so that they all have their turn where many seeds have a few batches each.
+    """
+    drawn = list(situations[1:] or situations)
+    dice.shuffle(drawn)
+    others = itertools.cycle(drawn)
+    return itertools.chain.from_iterable(zip(itertools.repeat(situations[0]), others, others, strict=False))
 
 
 def _batch(situation: Situation, count: int, seed: int) -> Outcome:

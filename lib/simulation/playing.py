@@ -19,10 +19,10 @@ from lib.crontab import read_crontab
 from lib.paper_broker.program import PaperBroker
 from lib.simulation.around import MISSED, PEOPLE, SKEWED, HostClock, dice_of, second_host, skew
 from lib.simulation.evidence import after_another_round, truth
-from lib.simulation.judging import Judge
+from lib.simulation.judging import PASSES_MAX, Judge
 from lib.simulation.lifecycles.shape import Act, Lifecycle
 from lib.simulation.points import SECOND_HOST, Plan, Points, with_points
-from lib.simulation.snapshots import Saved, begin_again, digest, save
+from lib.simulation.snapshots import Saved, begin_again, digest, pass_reads, save
 from lib.simulation.world import TICK, World, world
 from lib.tools import Tools
 
@@ -31,6 +31,7 @@ BESIDE_SEED = 7_001
 SHOWN_AFTER_S = 6
 """Longer than any broker here is silent about what happened."""
 BEFORE_OPEN = timedelta(minutes=16)
+LOOK = timedelta(minutes=5)
 
 
 Put = tuple[int, Saved, tuple[object, ...]]
@@ -126,12 +127,8 @@ class Stage:
 
     def digest(self, *, aged: bool = True) -> bytes:
         """Return what decides what comes next; without `aged` whatever the hour."""
-        store = self.world.store
         return b"".join(
-            digest(
-                judge.evidence(account), store.rows(account.account), store.alerts(account.account).events, aged=aged
-            )
-            for account, judge in self._accounts
+            digest(judge.evidence(account), *pass_reads(account), aged=aged) for account, judge in self._accounts
         )
 
     @property
@@ -149,12 +146,22 @@ class Stage:
 
     def judge_at_rest(self) -> None:
         """Judge every account as one that has come to rest."""
+        self.points.begin({})
         for account, judge in self._accounts:
+            self._settle(account, judge)
             judge.violations += judge.at_rest(account)
-            self.points.begin({})
             for stage in due.STAGES:  # what only waited for its turn, such as the answer on a decision
                 account.run(stage)
             judge.violations += truth(account, after_another_round)
+
+    def _settle(self, account: World, judge: Judge) -> None:
+        """Let the looks come that follow a fault, where it struck so late that the life has none."""
+        for _ in range(PASSES_MAX):
+            if judge.since_fault is None:
+                return
+            self.world.clock.advance_to(self.world.clock.now() + LOOK)
+            for stage in due.STAGES:
+                judge.look(account, account.run(stage), troubled=False)
 
     def broken(self) -> tuple[str, ...]:
         """Return what was broken so far, in words."""

@@ -23,6 +23,8 @@ from lib.paper_broker.program import PaperBroker
 from lib.paper_broker.state import Kept
 from lib.simulation.points import Points
 from lib.simulation.world import World
+from lib.store import alerts as store_alerts
+from lib.store import selection
 
 HALTING = "DISAGREES"
 """The code of what halts when it is seen again a minute later (lib.invariants.production)."""
@@ -78,7 +80,9 @@ def begin_again(world: World, points: Points, papers: Iterable[PaperBroker], sav
         if path.is_file() and path.name not in saved.files:
             path.unlink()
     for name, content in saved.files.items():
-        (world.tools.state_dir / name).write_bytes(content)
+        path = world.tools.state_dir / name
+        if not path.exists() or path.read_bytes() != content:  # to write one takes far longer than to read it
+            path.write_bytes(content)
 
 
 def _content(world: World) -> bytes:
@@ -89,6 +93,12 @@ def _content(world: World) -> bytes:
 
 def _driver(connection: Any) -> Any:
     return connection.connection.driver_connection
+
+
+def pass_reads(world: World) -> tuple[Rows, tuple[Event, ...]]:
+    """Return the rows that a pass over the account would read, and the events of its alerts."""
+    with world.store.reading() as connection:
+        return selection.rows(connection, world.account), store_alerts.events(connection, world.account)
 
 
 def digest(seen: Evidence, rows: Rows, alerts: Iterable[Event], *, aged: bool = True) -> bytes:

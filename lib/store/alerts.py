@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, 
 
 from lib.domain.alerts import AFTER, ALERT, AlertChange, AlertRows
 from lib.domain.states import ControlState
+from lib.domain.story import Event
 from lib.store import tables
 from lib.store.fetch import CONTROL, EVENT, Query, records
 from lib.store.selection import STAGES
@@ -50,15 +51,19 @@ _NEWEST_RUNS = Query(_newest_runs())
 
 def read(connection: Connection, account: str) -> AlertRows:
     """Return what is on record of the account's alerts; an account that has no row has none."""
-    which = {"row_id": _row_id(connection, account)}
-    newest = records(connection, EVENT, _NEWEST, which)
-    after = _after(newest[0].columns) if newest else 0
     outcomes = dict(_NEWEST_RUNS.rows(connection, {"account": account}))
     return AlertRows(
-        events=records(connection, EVENT, _STILL_MATTER, {**which, AFTER: after}) if newest else (),
+        events=events(connection, account),
         stopped=records(connection, CONTROL, _STOPPED, {"account": account}),
         skipped=frozenset(stage for stage, outcome in outcomes.items() if outcome == SKIPPED),
     )
+
+
+def events(connection: Connection, account: str) -> tuple[Event, ...]:
+    """Return the events of the account's alerts that still matter."""
+    which = {"row_id": _row_id(connection, account)}
+    newest = records(connection, EVENT, _NEWEST, which)
+    return records(connection, EVENT, _STILL_MATTER, {**which, AFTER: _after(newest[0].columns)}) if newest else ()
 
 
 def append(connection: Connection, account: str, changes: Sequence[AlertChange], *, run_id: str, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -31,7 +31,7 @@ from lib.store.column_types import Unreadable
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape(Generic[R]):
     """A record and the table that holds it."""
 
@@ -70,6 +70,16 @@ def raw(table: Table, names: tuple[str, ...]) -> tuple[ColumnElement[Any], ...]:
 PREPARED_MAX = 256
 """A read is put together once for each number of ids that it is given; the oldest of so many are forgotten."""
 
+RECORDS_MAX = 2048
+"""A row that is stored as it was when it was read last is the same record; the oldest of so many are forgotten."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readers:
+    """What makes a value of each column of a read of what is stored there; None leaves it as it is."""
+
+    columns: tuple[Callable[[Any], Any] | None, ...]
+
 
 class Query:
     """A read that passes make over and over: put together once in a process, then run by the driver itself.
@@ -86,6 +96,11 @@ class Query:
 
         Raises Unreadable, and DBAPIError as SQLAlchemy does.
         """
+        readers, found = self.stored(connection, parameters)
+        return [_as_read(readers, row) for row in found]
+
+    def stored(self, connection: Connection, parameters: Mapping[str, Any]) -> tuple[Readers, Sequence[Any]]:
+        """Return the rows as they are stored, and how their columns read them."""
         given = tuple((name, len(value) if isinstance(value, list) else None) for name, value in parameters.items())
         made = _prepared(self, connection.dialect, given)
         values = [place.value(parameters) for place in made.places]
@@ -95,10 +110,7 @@ class Query:
             found = cursor.fetchall()
         except connection.dialect.loaded_dbapi.Error as error:
             raise DBAPIError(made.text, values, error) from error
-        return [
-            tuple(value if read is None else read(value) for value, read in zip(row, made.readers, strict=True))
-            for row in found
-        ]
+        return made.readers, found
 
     def column(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the first column of the rows."""
@@ -125,7 +137,7 @@ class _Place:
 class _Prepared:
     text: str
     places: tuple[_Place, ...]
-    readers: tuple[Callable[[Any], Any] | None, ...]
+    readers: Readers
 
 
 @lru_cache(maxsize=PREPARED_MAX)
@@ -144,7 +156,16 @@ def _prepared(query: Query, dialect: Dialect, given: tuple[tuple[str, int | None
         else:
             places.append(_Place(None, None, constant if write is None else write(constant), None))
     readers = (column.type.result_processor(dialect, None) for column in query.statement.selected_columns)
-    return _Prepared(state.statement, tuple(places), tuple(readers))
+    return _Prepared(state.statement, tuple(places), Readers(tuple(readers)))
+
+
+def _as_read(readers: Readers, row: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(value if read is None else read(value) for value, read in zip(row, readers.columns, strict=True))
+
+
+@lru_cache(maxsize=RECORDS_MAX, typed=True)  # 1, 1.0 and True are stored differently, and read so
+def _record(shape: Shape[R], readers: Readers, *row: object) -> R:
+    return shape.record(**dict(zip(shape.names, _as_read(readers, row), strict=True)))
 
 
 def records(
@@ -153,9 +174,9 @@ def records(
     """Run a read (made by `shape.select`) and return its records."""
     try:
         if isinstance(read, Query):
-            rows: Iterable[Any] = read.rows(connection, parameters or {})
-        else:
-            rows = connection.execute(read, parameters).all()
+            readers, found = read.stored(connection, parameters or {})
+            return tuple(_record(shape, readers, *row) for row in found)
+        rows = connection.execute(read, parameters).all()
         return tuple(shape.record(**dict(zip(shape.names, row, strict=True))) for row in rows)
     except Unreadable:
         statement: Any = read.statement if isinstance(read, Query) else read

@@ -8,13 +8,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Table, Update, bindparam, delete, insert, select, update
 
 from lib.domain import actions
 from lib.domain.actions import Ref, RowChange
 from lib.errors import StaleRow
 from lib.store import tables
-from lib.store.fetch import raw
+from lib.store.fetch import Query, raw
 
 _FIXED = frozenset({"id", "account", "version"})
 
@@ -78,10 +78,10 @@ def _delete(connection: Connection, table: Table, row_id: int, version: int) -> 
 def _audited(connection: Connection, table: Table, row_id: int) -> dict[str, object] | None:
     if table.name in tables.WITHOUT_EVENTS:
         return None
-    row = connection.execute(_audit_statement(table), {"at_id": row_id}).mappings().one_or_none()
-    if row is None:
+    found = _audit_query(table).rows(connection, {"at_id": row_id})
+    if not found:
         raise StaleRow(f"{table.name} {row_id} is gone")
-    return dict(row)
+    return dict(zip(told_columns(table), found[0], strict=True))
 
 
 def _append_event(
@@ -127,10 +127,11 @@ def _delete_statement(table: Table) -> Delete:
 
 
 @cache
-def _audit_statement(table: Table) -> Select[Any]:
-    return select(*raw(table, told_columns(table))).where(table.c.id == bindparam("at_id"))
+def _audit_query(table: Table) -> Query:
+    return Query(select(*raw(table, told_columns(table))).where(table.c.id == bindparam("at_id")))
 
 
+@cache
 def told_columns(table: Table) -> tuple[str, ...]:
     """Name the columns that events of a table tell."""
     left_out = tables.UNAUDITED.get(table.name, frozenset()) | {"id", "version"}

@@ -1,8 +1,8 @@
 """Whatever people, the market and the host do, in any order: after every pass nothing that must hold is broken.
 
 Hypothesis draws the order and shrinks what fails. A person approves, edits, cancels and closes; the market moves, fills
-in part; sessions end; the account's owner trades and cancels in the app; a pass meets a fault, or a
-second one in the same minute.
+in part; sessions end; shares are split overnight; the account's owner trades and cancels in the app; a pass meets a
+fault, or a second one in the same minute.
 """
 
 import tempfile
@@ -29,7 +29,20 @@ from lib.store import queries
 STAGES = st.sampled_from(("order_executor", "order_monitor", "position_monitor"))
 CRASHES = (Kind.CRASH_BEFORE, Kind.CRASH_AFTER, Kind.TIMEOUT_AFTER)
 LEVELS = st.sampled_from(("140", "144.90", "146", "149.50", "150", "151", "155", "161"))
+SYMBOLS = st.sampled_from(("AAPL", "MSFT"))
 NEXT_DAY = at(17, 14, 43)
+SPLIT_AT = at(17, 5, 0)  # midnight in New York
+SPLITS = {
+    "forward_split": {"old_rate": "1", "new_rate": "2"},
+    "reverse_split": {"old_rate": "4", "new_rate": "1"},
+}
+
+
+class MadeUp(ScriptedFeed):
+    """Prices that the broker divides at a split."""
+
+    def is_synthetic(self, symbol, at):
+        return True
 
 
 class People(RuleBasedStateMachine):
@@ -38,18 +51,21 @@ class People(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.watch = Watch()
         self.faults = Faults({}, [])
+        self.splits = {}
 
-    @initialize(part=st.sampled_from((None, 4, 7)))
-    def open_the_market(self, part):
+    @initialize(part=st.sampled_from((None, 4, 7)), split=st.sampled_from((None, *SPLITS)), touched=st.booleans())
+    def open_the_market(self, part, split, touched):
         path = steps((at(16, 14, 40), "151"), (at(16, 15, 2), "149.50"), (at(17, 14, 30), "151"))
         plan = {} if part is None else {"sim-d1-entry-1": (Decimal(part),)}
-        options = Options(partial_fill_rate=Decimal(0), fill_plan=plan)
+        options = Options(partial_fill_rate=Decimal(0), fill_plan=plan, splits_touch_orders=touched)
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         wrap = lambda tools: with_faults(tools, self.faults)  # noqa: E731
-        feed = ScriptedFeed({"AAPL": path, "MSFT": path})
+        feed = MadeUp({"AAPL": path, "MSFT": path})
         self.made = self.stack.enter_context(world(folder, at(16, 14, 46), feed, options=options, wrap=wrap))
         self.made.observers.append(self.watch)
         self.made.decide(**SWING_AAPL)
+        if split:
+            self.a_split_is_announced_for_the_night("AAPL", split)
 
     def run(self, stage):
         self.made.run(stage)
@@ -80,11 +96,19 @@ class People(RuleBasedStateMachine):
             self.made.run_until(at(16, 21, 5))
             self.made.clock.advance_to(NEXT_DAY)
 
-    @rule(bid=LEVELS, symbol=st.sampled_from(("AAPL", "MSFT")))
-    def the_price_moves(self, bid, symbol):
-        self.made.price(symbol, bid, str(Decimal(bid) + Decimal("0.01")))
+    @rule(symbol=SYMBOLS, kind=st.sampled_from(tuple(SPLITS)))
+    def a_split_is_announced_for_the_night(self, symbol, kind):
+        if self.made.clock.now() < SPLIT_AT and symbol not in self.splits:
+            self.splits[symbol] = SPLITS[kind]
+            self.made.corporate_action(type=kind, symbol=symbol, ex_date="2024-01-17", **SPLITS[kind])
 
-    @rule(symbol=st.sampled_from(("AAPL", "MSFT")), goal=st.sampled_from(("160", None)))
+    @rule(bid=LEVELS, symbol=SYMBOLS)
+    def the_price_moves(self, bid, symbol):
+        split = self.splits.get(symbol) if self.made.clock.now() >= SPLIT_AT else None
+        level = Decimal(bid) * Decimal(split["old_rate"]) / Decimal(split["new_rate"]) if split else Decimal(bid)
+        self.made.price(symbol, str(level), str(level + Decimal("0.01")))
+
+    @rule(symbol=SYMBOLS, goal=st.sampled_from(("160", None)))
     def a_person_approves_another(self, symbol, goal):
         style = "SWING" if goal else "TREND"
         self.made.decide(**(SWING_AAPL | {"symbol": symbol, "planned_tp": goal, "trade_style": style}))

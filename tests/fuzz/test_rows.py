@@ -6,6 +6,7 @@ FUZZ_ROWS and FUZZ_SEED ask for another number and other rows.
 import os
 import random
 from collections import Counter
+from itertools import islice
 
 import pytest
 
@@ -27,6 +28,9 @@ PARTS = [(0, part) for part in range(6)] + [(n, 0) for n in range(1, len(SITUATI
 
 SHARES = [ROWS // 20] * 6
 SHARES += [(ROWS - sum(SHARES)) // (len(PARTS) - 6) + 1] * (len(PARTS) - 6)
+
+A_ROUND = fuzzing.BATCH * 3 * len(SITUATIONS) // 2
+"""Rows after which every situation had its turn: of three batches two are in others than the first."""
 
 
 @pytest.mark.case("fail-J1", "fail-N5", "fail-I-8")
@@ -52,9 +56,19 @@ def test_all_the_rows_that_are_promised_are_judged():
 @pytest.mark.prove
 @pytest.mark.parametrize("seed", range(1, MANY + 1))
 def test_many_more_rows(seed):
-    outcome = fuzzing.fuzz(ROWS, 1_000 * seed)
+    outcome = fuzzing.fuzz(A_ROUND, 1_000 * seed)
     assert outcome.wrong == []
     assert {code for situation in SITUATIONS for code in situation.reaches} == set(outcome.reasons)
+
+
+@pytest.mark.sample
+def test_every_situation_has_its_turn_in_one_long_run_and_in_many_short_ones():
+    def met(seed, batches):
+        return {each.name for each in islice(fuzzing.turns(SITUATIONS, random.Random(seed)), batches)}
+
+    every = {each.name for each in SITUATIONS}
+    assert met(1, A_ROUND // fuzzing.BATCH) == every
+    assert set().union(*(met(seed, 5) for seed in range(100))) == every
 
 
 @pytest.mark.sample

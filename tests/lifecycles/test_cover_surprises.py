@@ -201,6 +201,23 @@ def test_shares_that_an_order_of_the_users_holds_are_told_and_covered_once_it_is
     assert covered(made) == [(TEN, TEN)]
 
 
+@pytest.mark.case("fail-A7")
+def test_a_stop_that_a_purchase_of_the_users_forbids_is_told_and_sent_once_that_is_gone(make_world):
+    made = world_of(make_world)
+    at_entry(made, **(AAPL | {"style": "TREND", "target": None}))
+    made.clock.advance_to(at(16, 15, 4))
+    body = {"symbol": "AAPL", "qty": "4", "side": "buy", "type": "limit", "limit_price": "140", "time_in_force": "gtc"}
+    assert made.user_order(body).status == 200
+    look_at(made, at(16, 15, 5), at(16, 15, 10))
+    assert [o.order_status for o in exits_of(made)] == ["rejected"]  # nobody asks the broker twice
+    assert (covered(made), said(made)) == ([(TEN, Decimal(0))], ["UNCOVERED"])
+    (interval,) = made.store.rows("main").coverage
+    assert (interval.owned_qty, interval.covered_qty, interval.cause) == (TEN, Decimal(0), "foreign_order")
+    made.user_cancels_all()
+    look_at(made, at(16, 15, 15))
+    assert covered(made) == [(TEN, TEN)]
+
+
 def test_the_history_of_orders_is_kept_for_every_attempt(make_world):
     made = world_of(make_world)
     lose_three_stops(made)

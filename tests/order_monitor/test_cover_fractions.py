@@ -188,6 +188,50 @@ def test_shares_of_a_cancel_not_released_yet_are_waited_for():
     assert kinds(step(owning(**STOPPED), look(free="0"))[0]) == ["LookAgain"]
 
 
+def washed(**changes):
+    """Return the row of a plain stop that the broker refused because it would trade with another order."""
+    said = {"order_status": "rejected", "reject_reason": "WASH_TRADE: it says", "created_at": NOW}
+    return exit_order(**(said | {"alpaca_order_id": None} | changes))
+
+
+BUYS = {"id": "X1", "side": "buy", "kind": "limit", "limit_price": D(140), "stop_price": None, "submitted_at": BEFORE}
+"""A purchase of the user's, resting since before the stop was refused."""
+
+
+@pytest.mark.case("fail-A7")
+@pytest.mark.parametrize(("started", "now"), [(NOW, IN_THIS_PASS), (NOW + 5 * MINUTE,) * 2], ids=["now", "next pass"])
+def test_a_foreign_order_that_the_stop_would_trade_with_is_named_and_no_stop_is_sent_meanwhile(started, now):
+    theirs = broker_exit(**BUYS, client_order_id="from-the-app")
+    planned = step(owning(washed(), **STOPPED), look(live=(theirs,)), now=now, started=started)
+    assert (kinds(planned[0]), [p.cause for p in planned[1]]) == (["LookAgain"], ["foreign_order"])
+    assert "from-the-app" in planned[1][0].message
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (None, {}),
+        ({"submitted_at": IN_THIS_PASS}, {}),
+        ({"client_order_id": "ns-d13-entry-1"}, {}),
+        ({}, {"kind": "market", "stop_price": None, "order_type": "EXIT"}),
+        ({}, {"reject_reason": "NOT_BOOKED: it says"}),
+        ({"symbol": "MSFT"}, {}),
+        ({"side": "sell"}, {}),
+    ],
+    ids=["gone", "came since", "ours", "another type", "another refusal", "another symbol", "the same side"],
+)
+def test_the_stop_is_sent_again_where_no_foreign_order_is_known_to_be_in_its_way(theirs, said):
+    live = () if theirs is None else (broker_exit(**(BUYS | {"client_order_id": "from-the-app"} | theirs)),)
+    planned = step(owning(washed(**said), **STOPPED), look(live=live), now=NOW + 5 * MINUTE)
+    assert sent(planned)["type"] == "stop"
+
+
+def test_an_order_of_another_trade_that_holds_the_shares_is_not_called_foreign():
+    other = broker_exit(id="X1", client_order_id="ns-t8-exit-1")
+    planned = step(owning(**STOPPED), look(free="0", live=(other,)))
+    assert [p.cause for p in planned[1]] == ["broker_pending_cancel"]
+
+
 FROM_THE_APP = broker_exit(id="X1", client_order_id="from-the-app")
 
 

@@ -1,12 +1,13 @@
 """The engine of the proof: worlds put aside, states told apart, schedules found, shrunk and played again."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from lib import prove
 from lib.simulation.explore import Fault, explore, read_schedule, replayed, shrunk
-from lib.simulation.lifecycles import NEVER_FILLED, PARTIAL_FILLS_THEN_TARGET
+from lib.simulation.lifecycles import NEVER_FILLED, PARTIAL_FILLS_THEN_TARGET, STOPPED_OUT_BY_A_GAP, at, steps
 from lib.simulation.playing import on_stage
 from lib.simulation.points import KINDS, NoDifference, Points
 
@@ -71,6 +72,52 @@ def test_what_a_clean_pass_leaves_uncovered_without_a_cause_of_the_list_is_broke
         stage.world.user_cancels_all()
         stage.judge.look(stage.world, replace(stage.world.history[-1], stage="order_monitor"), troubled=False)
         assert any(line.startswith("I2: after order_monitor") for line in stage.broken())
+
+
+def covered_until_the_evening(stage):
+    """Play until the first shares are covered, then let the session end; the user cancels what rests."""
+    while not stage.world.store.rows("main").positions:
+        stage.play()
+    stage.world.run("order_monitor")
+    stage.world.clock.advance_to(at(16, 21, 5))
+    stage.world.user_cancels_all()
+
+
+@pytest.mark.slow
+def test_what_the_broker_imposes_is_no_fault_at_rest_either_but_only_under_its_name(tmp_path):
+    with on_stage(STOPPED_OUT_BY_A_GAP, tmp_path) as stage:
+        covered_until_the_evening(stage)
+        stage.world.run("order_monitor")  # the cancel hangs until the open
+        assert stage.judge.at_rest(stage.world) == ()
+        assert stage.judge.uncovered == {"broker_pending_cancel": 1}
+        with stage.world.store.writing() as connection:
+            connection.exec_driver_sql("UPDATE protection_coverage SET cause = 'next_look'")
+        assert [v.id for v in stage.judge.at_rest(stage.world) if v.id == "I2"] == ["I2"]
+
+
+@pytest.mark.slow
+def test_a_fault_at_the_end_of_a_life_has_the_looks_that_follow_it(tmp_path):
+    with on_stage(STOPPED_OUT_BY_A_GAP, tmp_path) as stage:
+        covered_until_the_evening(stage)
+        stage.judge.look(stage.world, stage.world.run("order_executor"), troubled=True)
+        stage.judge_at_rest()
+        assert stage.broken() == ()
+
+
+@pytest.mark.slow
+def test_a_limit_at_a_target_that_was_through_is_given_until_the_next_look_and_no_longer(tmp_path):
+    plans = {"sim-t1-exit-2": (Decimal(4), Decimal(0))}
+    prices = {"AAPL": steps((at(16, 14, 40), "151"), (at(16, 15, 2), "149.50"), (at(16, 15, 3), "161"))}
+    life = replace(LIFE, prices=prices, options=replace(LIFE.options, fill_plan=plans))
+    with on_stage(life, tmp_path) as stage:
+        while not stage.world.store.rows("main").positions:
+            stage.play()
+        (position,) = stage.world.store.rows("main").positions
+        assert (position.qty, position.covered_qty) == (Decimal(6), Decimal(0))
+        assert (stage.broken(), stage.judge.uncovered) == ((), {"at_target": 1})
+        later = replace(stage.world.history[-1], stage="order_monitor", at=stage.world.clock.now())
+        stage.judge.look(stage.world, later, troubled=False)
+        assert [line.partition(":")[0] for line in stage.broken()] == ["I2"]
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from lib.paper_broker.options import Options
 from lib.paper_broker.prices import ScriptedFeed
 from lib.paper_broker.program import PaperBroker
 from lib.simulation import faults as ports
+from lib.simulation.drawn import SWITCHES
 from lib.simulation.evidence import Watch, at_rest, books, ledger, truth
 from lib.simulation.lifecycles import SWING_AAPL, at, steps
 from lib.simulation.world import world
@@ -218,18 +219,7 @@ def test_a_fill_that_shows_only_after_its_order_s_end_is_booked_and_covered(make
     assert at_rest(made) == ()
 
 
-SWITCHES = {
-    "partial_fill_rate": (0, "0.5", "0.9"),
-    "list_lag_s": (0, "0.2", 3),
-    "booking_lag_s": (0, 3, 40),
-    "ack_latency_s": (0, "0.1", 20),
-    "cancel_latency_s": (0, 2, 120),
-    "release_lag_s": (0, 2, 120),
-    "oco_stop_follows_target": (True, False),
-    "oco_stop_cancels_target": (False, True),
-    "oco_target_ends_replaced": (False, True),
-    "wash_trade_resting_complex_exempt": (False, True),
-    "wash_trade_new_complex_exempt": (True, False),
+MANNERS = SWITCHES | {
     "shorting": (True, False),
     "rate_limit_per_minute": (None, 20),
     "data_rate_limit_per_minute": (None, 2),
@@ -262,7 +252,7 @@ class Schedule:
             Fault(route=route, n=n + k, kind=kind) for route, n, kind in bursts for k in range(dice.randrange(1, 5))
         )
         self.ports = ports.Faults({dice.randrange(1, 60): dice.choice(list(ports.Kind)) for _ in range(3)}, [])
-        drawn = {name: dice.choice(values) for name, values in SWITCHES.items()}
+        drawn = {name: dice.choice(values) for name, values in MANNERS.items()}
         numbers = {name: Decimal(value) for name, value in drawn.items() if name.endswith(("_s", "fill_rate"))}
         self.options = Options(seed=seed, faults=faults, **(drawn | numbers))
         self.acts = sorted(dice.sample(range(16, self.MINUTES), 3))

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from lib.domain.actions import Submit, Write
 from lib.domain.bodies import Body, is_coin, limit_exit_body, market_exit_body, readable
-from lib.domain.facts import Problem, Refusal, Snapshot
-from lib.domain.ids import exit_id
+from lib.domain.facts import BrokerOrder, Problem, Refusal, Snapshot
+from lib.domain.ids import exit_id, is_ours
 from lib.domain.limits import BOOKING_LAG_MAX
 from lib.domain.money import ZERO, text, whole_down
 from lib.domain.records import Control, Order
@@ -199,7 +199,7 @@ def _grow(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, n
         return (), _told(book, qty, said, context, cause=IMPOSED.get(refused[-1]))
     free = min(qty, signed(position.qty_available, trade))
     if free <= 0:
-        return _held_back(book, qty, snapshot, context)
+        return _held_back(book, qty, snapshot, context, namespace)
     part = stepped(free) if is_coin(trade.symbol) or free < 1 else whole_down(free)
     little = too_little(trade.symbol, part, entry_of(trade))
     if little is not None:
@@ -209,6 +209,10 @@ def _grow(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, n
     if blocker is not None:
         actions, problems = cancel(blocker, context, "its remainder would be a wash trade against the stop")
         return actions, (*problems, uncovered(book, qty, f"waits for {blocker.client_order_id} to end"))
+    foreign = _in_the_way(book, snapshot, sent.body, namespace)
+    if foreign is not None:
+        why = f"the order {foreign.client_order_id}, which is not ours, would trade with the {sent.body['type']} order"
+        return wait(book, context, why, cause="foreign_order")
     rest = qty - Decimal(str(sent.body["qty"]))
     return (sent,), () if rest <= 0 else (uncovered(book, rest, "no more could be covered at once"),)
 
@@ -227,15 +231,37 @@ def _no_position(book: TradeBook, qty: Decimal, context: Context) -> Step:
     )
 
 
-def _held_back(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context) -> Step:
-    """Wait for shares that other orders hold; name the one that is not the trade's own, if one is."""
-    mine = {o.alpaca_order_id for o in book.orders}
-    closes = (book.trade.symbol, closing_verb(book.trade))
-    foreign = [o for o in snapshot.live if (o.symbol, o.side) == closes and o.id not in mine]
-    if not foreign:
+def _held_back(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, namespace: str) -> Step:
+    """Wait for shares that other orders hold; name the one that is not ours, if one is."""
+    foreign = _not_ours(book, snapshot, namespace, closes=True)
+    if foreign is None:
         return wait(book, context, "the broker holds the shares for other orders", cause="broker_pending_cancel")
-    named = foreign[0].client_order_id
-    return (), (uncovered(book, qty, f"the order {named}, which is not ours, holds the shares", cause="foreign_order"),)
+    why = f"the order {foreign.client_order_id}, which is not ours, holds the shares"
+    return (), (uncovered(book, qty, why, cause="foreign_order"),)
+
+
+def _in_the_way(book: TradeBook, snapshot: Snapshot, body: Body, namespace: str) -> BrokerOrder | None:
+    """Find the order for which the broker refused the trade's newest exit, of the same type, as a wash trade.
+
+    Another type may be taken beside it, and what came since may not be in the way: then the broker is asked.
+    """
+    newest = [o for o in exits(book) if o.parent_id is None][-1:]
+    foreign = _not_ours(book, snapshot, namespace, closes=False)
+    if foreign is None or not newest or newest[0].order_status != REJECTED or newest[0].kind != body["type"]:
+        return None
+    came_since = foreign.submitted_at is not None and foreign.submitted_at > newest[0].created_at
+    return None if came_since or _refusal(newest[0]) is not Refusal.WASH_TRADE else foreign
+
+
+def _not_ours(book: TradeBook, snapshot: Snapshot, namespace: str, *, closes: bool) -> BrokerOrder | None:
+    """Find a live order that somebody else sent, of the side that closes the trade or of the other."""
+    mine = {o.alpaca_order_id for o in book.orders}
+    for order in snapshot.live:
+        if order.symbol != book.trade.symbol or (order.side == closing_verb(book.trade)) is not closes:
+            continue
+        if order.id not in mine and not is_ours(order.client_order_id, namespace):
+            return order
+    return None
 
 
 def _told(
@@ -256,10 +282,13 @@ def _refused_now(book: TradeBook, context: Context) -> list[Refusal]:
             continue
         if order.order_type == Role.EXIT and closes_at_market(book.trade):
             continue  # that was the CLOSE: the shares are covered again as if it had not been tried
-        code = (order.reject_reason or "").partition(":")[0]
-        known = Refusal(code) if code in Refusal.__members__ else Refusal.OTHER
-        found = [*found, known] if order.order_status == REJECTED else []
+        found = [*found, _refusal(order)] if order.order_status == REJECTED else []
     return found
+
+
+def _refusal(order: Order) -> Refusal:
+    code = (order.reject_reason or "").partition(":")[0]
+    return Refusal(code) if code in Refusal.__members__ else Refusal.OTHER
 
 
 def _last_refusal(book: TradeBook) -> str:

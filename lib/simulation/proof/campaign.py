@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -103,10 +104,8 @@ def _kept(file: Path) -> tuple[list[Result], float]:
     wall = 0.0
     if not file.exists():
         return results, wall
-    text = file.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        file.write_text(whole, encoding="utf-8")
+    whole, end, _ = file.read_bytes().rpartition(b"\n")
+    os.truncate(file, len(whole + end))
     for line in whole.splitlines():
         row = json.loads(line)
         kept = row["result"] | {"broken": tuple((name, tuple(said)) for name, said in row["result"]["broken"])}
