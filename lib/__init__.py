@@ -8,7 +8,7 @@ domain/         nouns, standard library only
                 records.py rows; facts.py what the broker says; actions.py what a plan may ask for; results.py
                 states.py states and transitions; money.py; ids.py; bodies.py orders on the wire; hours.py; limits.py
                 story.py one trade with all that was written about it; alerts.py alerts as they are stored;
-                wanted.py what later decisions ask of a trade; restored.py the mark of a restore
+                wanted.py what later decisions ask of a trade; restored.py the mark of a restore; grids.py
 planning/       rules, pure
                 monitors.py the plans of both monitors; terms.py what a trade wants; books.py one trade and its sums;
                 context.py what every plan is given; skew.py our clock; alerts.py overdue.py what a person is told
@@ -24,12 +24,15 @@ planning/       rules, pure
                 booking/costs.py booking/fees.py booking/dust.py booking/coverage.py booking/valuation.py
                 booking/backfill.py booking/adopting.py
                 outside/reconcile.py outside/owners.py outside/corporate.py
+                grid/levels.py grid/lots.py grid/ledger.py grid/desired.py grid/numbers.py what a grid holds and wants
+                grid/reading.py grid/books.py grid/booking.py grid/starting.py grid/diff.py grid/plan.py in the stages
+                grid/ending.py grid/trailing.py grid/health.py how it ends, moves and is paused; grid/holdings.py
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py
-                selection.py fetch.py writing.py auditing.py queries.py alerts.py; __main__.py arguments.py the command:
-                init.py backups.py restoring.py pruning.py sqlite_files.py
-invariants/     always.py allowed.py settled.py attended.py trail.py compared.py what must hold; evidence.py
+                selection.py grids.py grid_orders.py fetch.py writing.py auditing.py queries.py alerts.py
+                __main__.py arguments.py the command: init.py backups.py restoring.py pruning.py sqlite_files.py
+invariants/     always.py allowed.py settled.py attended.py trail.py grids.py compared.py what must hold; evidence.py
                 catalogue.py promises.py all in words; production.py what each pass asserts
 paper_broker/   another program: a local Alpaca
                 program.py the one way in; options.py profiles.py what may be switched; api.py call.py message.py
@@ -58,14 +61,15 @@ simulation/     world.py the only thing that drives stages in simulated time; fa
                 proof/tasks.py proof/campaign.py proof/page.py proof/arguments.py proof/writing.py over all cores
                 fuzzing.py decision rows as nobody should write them: fuzz/rows.py fuzz/situations.py fuzz/payloads.py
 intake/         decisions on their way in: arguments.py csv_file.py desk.py preview.py schedule.py
+                grids: grid_arguments.py grid_desk.py grid_preview.py grid_standing.py
                 stops on their way in: control_arguments.py control_desk.py
                 what the loop may be told: loop_arguments.py
 checkup/        what doctor and health look at: host.py schedule.py accounts.py broker.py promised.py; looks.py both;
                 command.py their command line
-views/          pages, pure: journal.py decisions.py control.py replay.py leaving.py; status.py and its advice.py;
-                proof.py checkup.py explain.py and its happenings.py; pages.py all of them
+views/          pages, pure: journal.py decisions.py grid.py control.py replay.py leaving.py; status.py with
+                advice.py; proof.py checkup.py explain.py and its happenings.py; pages.py all of them
 render/         printing.py as_json.py result.py backfill.py progress.py; text.py with table.py control.py status.py
-                explain.py leaving.py checkup.py proof.py
+                explain.py leaving.py checkup.py proof.py; grid.py grid_picture.py
 
 And by themselves:
 lib/            runner.py accounts.py passes.py backfill.py gather.py news.py apply.py assertions.py alerts.py market.py
@@ -74,6 +78,6 @@ lib/            runner.py accounts.py passes.py backfill.py gather.py news.py ap
                 bootstrap.py config.py errors.py logs.py due.py clock.py sessions.py crontab.py; standing.py what
                 status reads; leaving.py what make uninstall reads; jobs.py the crontab's jobs as processes of loop.py
                 upgrading.py one version in the place of another
-                heartbeat.py tells a monitor outside; commands: __main__.py decide.py control.py status.py doctor.py
-                health.py explain.py replay.py prove.py loop.py
+                heartbeat.py tells a monitor outside; commands: __main__.py decide.py grid.py control.py status.py
+                doctor.py health.py explain.py replay.py prove.py loop.py
 """

@@ -4,6 +4,7 @@ COMMANDS = """python order_executor.py       approved decisions into entry order
 python order_monitor.py        book fills, protect every share, close what has ended
 python position_monitor.py     value positions, explain differences to the broker's
 python -m lib.decide           write, approve, list and import decisions
+python -m lib.grid             plan, write, approve, follow and stop grids
 python -m lib.control          halt, reduce, freeze, resume; list what is stopped; pin an account
 python -m lib.status           show accounts, open trades with cover, last passes, what needs attention
 python -m lib.doctor           examine the set-up, the accounts and the rows; say what to do

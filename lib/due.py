@@ -123,14 +123,16 @@ def write(
     sessions: Iterable[Session],
     environment: str = "paper",
     round_the_clock: bool = False,
+    wakes_executor: bool = False,
     durable: bool = True,
 ) -> None:
     """Record a pass of one account, leaving what other accounts and stages recorded.
 
     `started_at` is when the pass began if it ended clean; None keeps the last clean start, so that a pass that failed
     stays due. `unfinished` is order_executor's: a trade is open, for which a CANCEL, AMEND or CLOSE may come, a claim
-    is unresolved or a decision waits. Written before the first claim with None and True, it brings the stage back
-    after a crash. `round_the_clock`: the account has coins to look after, and order_monitor stays due for all.
+    is unresolved, a decision or the start of a grid waits. Written before the first claim with None and True, it brings
+    the stage back after a crash. `wakes_executor`: another stage saw a grid that is to start, approved after the
+    session's claim. `round_the_clock`: the account has coins to look after, and order_monitor stays due for all.
     `environment`, paper or live: an account of the same name that trades elsewhere is another one (`environment_of`).
     `sessions` is `Sessions.window(now, AHEAD)`.
     The file is replaced whole: a reader sees the old one or the new one. Simulations do without `durable`.
@@ -147,6 +149,10 @@ def write(
         stages[stage] = {"started_at": started_at.isoformat() if started_at else kept, "unfinished": unfinished}
         if round_the_clock:
             stages[stage]["round_the_clock"] = True
+        if wakes_executor:
+            asleep = stages.get("order_executor")
+            asleep = asleep if isinstance(asleep, dict) else {"started_at": None}
+            stages["order_executor"] = {**asleep, "unfinished": True}
         accounts[account] = stages
         fresh = _state(sessions, accounts, round_the_clock=_any_round_the_clock(accounts))
         fresh[ENVIRONMENT] = environment

@@ -26,6 +26,9 @@ from lib.planning.context import Context
 from lib.planning.deciding.decisions import NewTrade, read_decision
 from lib.planning.deciding.entries import candidates
 from lib.planning.deciding.requests import symbols_to_amend
+from lib.planning.grid.booking import lost_since, strategy_named
+from lib.planning.grid.plan import grid_coins, grid_symbols
+from lib.planning.grid.starting import symbols_to_start
 from lib.planning.protecting.watching import symbols_to_quote
 from lib.store.port import Store
 
@@ -39,9 +42,10 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
     live = broker.live_orders()
     by_id = _targeted(broker, rows, live)
     looked_up = _looked_up(broker, rows.orders, live, _last_look(rows, stage))
+    by_id |= _rows_gone(broker, rows)
     by_id |= _in_their_place(broker, rows, [*live, *by_id.values(), *(o for o in looked_up.values() if o is not None)])
     found = [o for o in (*live, *by_id.values(), *looked_up.values()) if o is not None]
-    quoted = symbols_to_quote(rows) if stage == "order_monitor" else ()
+    quoted = sorted({*symbols_to_quote(rows), *grid_symbols(rows)}) if stage == "order_monitor" else ()
     snapshot = Snapshot(
         at=now,
         live=live,
@@ -50,6 +54,7 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
         fills=broker.fills(fills_since(rows, found, now, stage)),
         positions=broker.positions(),
         quotes=broker.quotes(quoted) if quoted else {},
+        assets={symbol: broker.asset(symbol) for symbol in grid_coins(rows)} if stage == "order_monitor" else {},
     )
     return with_news(snapshot, broker, rows, context, stage)
 
@@ -61,6 +66,7 @@ def order_executor_snapshot(broker: Broker, rows: Rows, context: Context) -> Sna
     symbols = set(symbols_to_amend(rows, context))
     if in_entry_window(context.session, now):
         symbols |= {t.symbol for d in candidates(rows, context) if isinstance(t := read_decision(d), NewTrade)}
+    symbols |= set(symbols_to_start(rows, context))
     looked_up = _looked_up(broker, pending, ()) if pending else {}
     if not symbols:
         return Snapshot(at=now, by_client_id=looked_up)
@@ -87,7 +93,7 @@ def position_monitor_snapshot(
     """
     base = order_monitor_snapshot(broker, rows, context, "position_monitor")
     suspects = sorted({p.symbol for p in rows.positions if p.missing_since is not None})
-    symbols = sorted({p.symbol for p in rows.positions})
+    symbols = sorted({p.symbol for p in rows.positions} | set(grid_symbols(rows)))
     snapshot = replace(
         base,
         position_reads={symbol: broker.position(symbol) for symbol in suspects},
@@ -165,6 +171,15 @@ def _targeted(broker: Broker, rows: Rows, live: Iterable[BrokerOrder]) -> dict[s
     reads = _read(broker, set(read_with.values()))
     nested = {order.id for parent in reads.values() for order in (parent, *parent.legs)}
     return reads | _read(broker, read_with.keys() - nested - set(read_with.values()))
+
+
+def _rows_gone(broker: Broker, rows: Rows) -> dict[str, BrokerOrder]:
+    """Read the orders of grids whose rows are gone; the broker still has them, and their names tell whose they are."""
+    since = lost_since(rows)
+    if since is None:
+        return {}
+    orders = broker.orders_since(since - FILLS_OVERLAP)
+    return {o.id: o for o in orders if strategy_named(o.client_order_id, rows.account.namespace) is not None}
 
 
 def _read(broker: Broker, broker_order_ids: Iterable[str]) -> dict[str, BrokerOrder]:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from lib.broker.port import Broker
 from lib.clock import new_york
+from lib.domain.bodies import is_coin
 from lib.domain.facts import Snapshot
 from lib.domain.records import Rows
 from lib.domain.states import TradeStatus
@@ -22,6 +23,7 @@ from lib.errors import BrokerUnavailable, KeysRefused
 from lib.planning.booking.fees import FEE_KINDS, FEES_BACK, day_of
 from lib.planning.books import books, by_symbol
 from lib.planning.context import Context
+from lib.planning.grid.holdings import holdings
 from lib.planning.outside.corporate import SHARE_KINDS
 from lib.planning.outside.owners import is_explained
 from lib.planning.protecting.splits import WITHDRAWN
@@ -35,8 +37,9 @@ BEFORE_OPEN = timedelta(minutes=30)
 
 def with_news(snapshot: Snapshot, broker: Broker, rows: Rows, context: Context, stage: str) -> Snapshot:
     """Add to a look what the broker did to shares, as far as this pass has to know it."""
-    open_now = {TradeStatus.ORDERED, TradeStatus.POSITION}
-    symbols = sorted({t.symbol for t in rows.trades if t.status in open_now and "/" not in t.symbol})
+    open_now, grids_of = {TradeStatus.ORDERED, TradeStatus.POSITION}, holdings(rows)
+    owned = {t.symbol for t in rows.trades if t.status in open_now} | grids_of.keys()
+    symbols = sorted(symbol for symbol in owned if symbol and not is_coin(symbol))
     last = max((run.started_at for run in rows.last_runs if run.stage == stage), default=None)
     if stage == "position_monitor":
         if context.session is None or _missed_the_open(last, context):
@@ -44,7 +47,11 @@ def with_news(snapshot: Snapshot, broker: Broker, rows: Rows, context: Context, 
         elif symbols or rows.changes:
             snapshot = _with_activities(snapshot, broker, last or context.now)
         trades_of = by_symbol(books(rows))
-        asked = [symbol for symbol in symbols if not is_explained(symbol, trades_of.get(symbol, ()), rows, snapshot)]
+        asked = [
+            symbol
+            for symbol in symbols
+            if not is_explained(symbol, trades_of.get(symbol, ()), rows, snapshot, grids_of.get(symbol, ()))
+        ]
     else:
         quiet = context.session is None or _missed_the_open(last, context)
         if symbols and quiet:

@@ -25,6 +25,9 @@ from lib.planning.alerts import after_pass
 from lib.planning.context import Context
 from lib.planning.deciding.decisions import as_stamped
 from lib.planning.deciding.entries import is_unfinished
+from lib.planning.grid.health import told
+from lib.planning.grid.holdings import awaits_start, grids_round_the_clock
+from lib.planning.grid.starting import grids_as_stamped
 from lib.planning.overdue import overdue
 from lib.planning.protecting.coins import trades_round_the_clock
 from lib.planning.protecting.halts import freeze
@@ -151,7 +154,7 @@ def _open(result: PassResult, tools: Tools, started: datetime, *, pin: bool) -> 
 def _look_without_hold(running: _Pass, result: PassResult) -> None:
     """Plan one round and keep the plan for its reader."""
     tools, context = running.tools, running.context()
-    rows = as_stamped(_read(running), context.now)
+    rows = grids_as_stamped(as_stamped(_read(running), context.now), context.now)
     plan = LOOKS[running.stage](rows, tools, context)
     result.planned, result.rounds = plan, 1
     result.problems, result.notes = _said(plan, context)
@@ -224,6 +227,7 @@ def _rounds(running: _Pass, result: PassResult) -> Seen:
         looks.append((rows, plan))
         result.rounds = len(looks)
         result.problems, result.notes = _said(plan, context)
+        result.waiting = told(rows) if running.stage == MONITOR else ()
         used_up = asked == ROUNDS_MAX or len(looks) == LOOKS_MAX or clock.now() > deadline
         if not plan.actions or used_up:
             break
@@ -296,7 +300,8 @@ def _close(running: _Pass, result: PassResult, rows: Rows) -> None:
             started_at=running.started if clean and running.only_decision is None else None,
             unfinished=unfinished,
             environment=running.tools.environment,
-            round_the_clock=trades_round_the_clock(rows),
+            round_the_clock=trades_round_the_clock(rows) or grids_round_the_clock(rows),
+            wakes_executor=awaits_start(last),
             sessions=running.market.sessions if running.market.asked else (),
             durable=running.tools.durable,
         )

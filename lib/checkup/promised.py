@@ -18,7 +18,7 @@ from lib.domain.hours import Hours
 from lib.domain.records import Account
 from lib.errors import PipelineError
 from lib.invariants.catalogue import AT_REST, AUDIT, ON_ROWS, PASSING, check
-from lib.invariants.evidence import Books, Evidence, Ledger, Violation
+from lib.invariants.evidence import Evidence, Ledger, Violation, books_of
 from lib.invariants.promises import promise_of
 from lib.planning.skew import BEARABLE
 from lib.store import queries
@@ -120,15 +120,10 @@ def _evidence(store: SqlStore, row: Account, settings: Settings, ledger: Ledger,
     rows = store.history(name, since=now - ROWS_BACK, broker_order_ids=shown)
     external = [change for change in queries.changes(store, name) if change.trade_id is None]
     runs, alerts = queries.runs(store, name, limit=RUNS_BACK), store.alerts(name)
-    books = Books(
-        namespace=row.namespace,
+    books = replace(
+        books_of(rows),
         decisions=queries.decisions(store, name, limit=DECISIONS_BACK),
-        trades=rows.trades,
-        orders=rows.orders,
-        fills=rows.fills,
-        positions=rows.positions,
         changes=(*rows.changes, *external),
-        controls=rows.controls,
         runs=runs,
         alerts=alerts.events,
         stopped=alerts.stopped,

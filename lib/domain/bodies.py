@@ -132,6 +132,13 @@ def market_exit_body(client_order_id: str, symbol: str, qty: Decimal, *, side: s
     return {**_order(client_order_id, symbol, qty, side=side, time_in_force=time_in_force), "type": "market"}
 
 
+def market_entry_body(client_order_id: str, symbol: str, qty: Decimal, *, side: str = Side.LONG) -> Body:
+    """Open at market: what a grid holds at its start."""
+    time_in_force = "gtc" if is_coin(symbol) else "day"
+    order = _order(client_order_id, symbol, qty, side=side, opens=True, time_in_force=time_in_force)
+    return {**order, "type": "market"}
+
+
 def _order(
     client_order_id: str, symbol: str, qty: Decimal, *, side: str, time_in_force: str, opens: bool = False
 ) -> Body:

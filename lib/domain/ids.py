@@ -25,6 +25,11 @@ def exit_id(namespace: str, trade_id: int, generation: int) -> str:
     return _checked(f"{namespace}-t{trade_id}-exit-{generation}")
 
 
+def grid_id(namespace: str, strategy_id: int, part: str, side: str, attempt: int) -> str:
+    """Name an order of a grid; `part` is its cell as `c5`, or `start` or `close`. Attempts count on over all parts."""
+    return _checked(f"{namespace}-g{strategy_id}-{part}-{side}-{attempt}")
+
+
 def stop_leg_id(parent: str) -> str:
     """Name our row of an OCO's stop leg. Never sent: Alpaca names legs itself."""
     return _checked(f"{parent}-stop")

@@ -31,6 +31,8 @@ class Limits:
     orders_per_day_max: int = 50
     orders_per_symbol_max: int = 5
     round_trips_max: int = 3
+    grid_fee_bps_coin: Decimal = Decimal(25)
+    grid_fee_bps_stock: Decimal = Decimal(0)
     symbols_allowed: frozenset[str] = frozenset()  # none named: all are
     symbols_denied: frozenset[str] = frozenset()
     entry_tif: str = "day"  # or "gtc": entries rest until they fill, are cancelled or expire
@@ -66,7 +68,7 @@ def _rule(low: str, high: str, unit: str, means: str) -> Rule:
 
 
 MINUTE = timedelta(minutes=1)
-EQUITY, DOLLARS, COUNT, MINUTES = "share of equity", "dollars", "number", "minutes"
+EQUITY, DOLLARS, COUNT, MINUTES, BPS = "share of equity", "dollars", "number", "minutes", "basis points"
 
 RULES: Mapping[str, Rule] = {
     "risk_per_trade": _rule("0.0001", "0.1", EQUITY, "what one trade may lose from its entry to its stop"),
@@ -86,6 +88,8 @@ RULES: Mapping[str, Rule] = {
     "orders_per_day_max": _rule("1", "10000", COUNT, "entries in one session"),
     "orders_per_symbol_max": _rule("1", "1000", COUNT, "entries in one symbol in one session"),
     "round_trips_max": _rule("1", "1000", COUNT, "trades of one symbol closed in one session"),
+    "grid_fee_bps_coin": _rule("0", "100", BPS, "what one side of a grid's coin trade costs, until its fee is posted"),
+    "grid_fee_bps_stock": _rule("0", "100", BPS, "the same of a stock"),
 }
 """Every limit that the setting LIMITS may set, by the name of its field."""
 
@@ -144,3 +148,6 @@ FILLS_OVERLAP = timedelta(minutes=15)
 
 STOP_LOST_MAX = 3
 """Stops of one trade that may end in one session without our asking before more is done than placing them again."""
+
+GRID_REQUESTS_MAX = 100
+"""Requests for orders of grids in one minute: half of what Alpaca allows, the rest is for cover and reads."""

@@ -1,7 +1,7 @@
 """The rows of the tables, as frozen records. Field names are the columns' names (`approve` is `Approve`).
 
-Only `Decision` holds raw text: people, AIs and spreadsheets write that table, so its numbers are parsed by
-a rule (`planning.deciding.decisions`) that can refuse them, not by the store.
+Only `Decision`, and `Strategy` of `domain.grids`, hold raw text: people, AIs and spreadsheets write those tables, so
+their numbers are parsed by a rule (`planning.deciding.decisions`) that can refuse them, not by the store.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from lib.domain.grids import Strategy
 from lib.domain.money import ZERO
 
 
@@ -91,14 +92,17 @@ class Trade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One row of `order_execution`: a broker order wanted or had; the stop leg of an OCO is a row too."""
+    """One row of `order_execution`: a broker order wanted or had; the stop leg of an OCO is a row too.
+
+    It is a trade's or a grid's: one of `trade_id` and `strategy_id` is None.
+    """
 
     id: int
     account: str
     version: int
-    trade_id: int
+    trade_id: int | None
     client_order_id: str
-    order_type: str  # the spec's name for the order's role: ENTRY, STOP_LOSS, TAKE_PROFIT, EXIT
+    order_type: str  # the spec's name for the order's role: ENTRY, STOP_LOSS, TAKE_PROFIT, EXIT; GRID
     kind: str  # the broker's type: limit, market, stop, trailing_stop
     side: str
     symbol: str
@@ -119,7 +123,7 @@ class Order:
     replaces: int | None = None
     expires_at: datetime | None = None
     strategy_id: int | None = None
-    cell: int | None = None
+    cell: int | None = None  # None for a grid's first and closing orders
     attempt: int = 1
     submitted_at: datetime | None = None
     acknowledged_at: datetime | None = None
@@ -137,7 +141,7 @@ class Fill:
     account: str
     activity_id: str
     order_id: int
-    trade_id: int
+    trade_id: int | None  # None for an order of a grid
     symbol: str
     side: str
     qty: Decimal
@@ -263,9 +267,9 @@ class Rows:
     """What a pass reads from the store, for one account.
 
     `trades` are those a pass can still change: ORDERED, POSITION, and CANCELLED or CLOSED ones that have an
-    order which is live or still watched. `orders`, `fills`, `positions` are all rows of those trades.
-    `changes` are those trades' and the external bucket's. `decisions` are the approved rows still unexecuted and
-    the claimed rows of `trades`.
+    order which is live or still watched; `grids` those neither STOPPED nor REJECTED, and others with such an order.
+    `orders` and `fills` are all rows of both, `positions` of those trades. `changes` are those trades' and the
+    external bucket's. `decisions` are the approved rows still unexecuted and the claimed rows of `trades`.
     """
 
     account: Account
@@ -281,3 +285,5 @@ class Rows:
     traded_decision_ids: frozenset[int] = field(default_factory=frozenset)  # of `decisions`: has a journal row
     today: tuple[Trade, ...] = ()  # made or ended in the session that is on; order_executor alone reads them
     namespaces: frozenset[str] = field(default_factory=frozenset)  # older ones of the account; a backfill reads them
+    grids: tuple[Strategy, ...] = ()
+    round_trips: frozenset[tuple[str, str]] = field(default_factory=frozenset)  # of `grids`: entry and exit fill

@@ -37,6 +37,7 @@ class PassResult:
     planned: Plan | None = None  # of a dry run
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()  # what the broker contradicts: an alert, and no failure until a pass confirms it
+    waiting: tuple[Problem, ...] = ()  # what waits for a person's word: an alert, and no failure
     notes: tuple[str, ...] = ()
     saw_all: bool = False  # its last look planned nothing more: `problems` are all there are
     error: int | None = None  # exit code of the error that ended it

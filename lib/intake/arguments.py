@@ -102,11 +102,15 @@ def parser() -> argparse.ArgumentParser:
     requests = _requests(verbs)
 
     approve = _verb(verbs, "approve", "tick Approve on decisions", APPROVE, None)
-    approve.add_argument("ids", nargs="+", type=_whole, metavar="ID", help="the decision's id, as add and list show it")
+    approve.add_argument(
+        "ids", nargs="+", type=whole_number, metavar="ID", help="the decision's id, as add and list show it"
+    )
 
     listing = _verb(verbs, "list", "show decisions, newest first", LIST, None)
     how_many = listing.add_mutually_exclusive_group()
-    how_many.add_argument("--limit", type=_whole, default=SHOWN, metavar="N", help="show the newest N (%(default)s)")
+    how_many.add_argument(
+        "--limit", type=whole_number, default=SHOWN, metavar="N", help="show the newest N (%(default)s)"
+    )
     how_many.add_argument("--all", action="store_true", help="show all of them")
 
     bring_in = _verb(verbs, "import", "write the decisions of a CSV file", IMPORT, IMPORT_EXAMPLE)
@@ -169,7 +173,7 @@ def _formatted(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(raw: str) -> int:
+def whole_number(raw: str) -> int:
     number = int(raw) if raw.isascii() and raw.isdecimal() and len(raw) < 20 else 0
     if not 0 < number < ID_MAX:
         raise argparse.ArgumentTypeError(f"{raw!r} is not a whole number above zero")

@@ -14,7 +14,7 @@ from lib.domain.hours import Hours
 from lib.domain.money import ZERO
 from lib.domain.records import Control, Order, Position, Trade
 from lib.domain.states import ENDED, EXIT_ROLES, ControlState, Role, TradeStatus
-from lib.invariants.always import filled
+from lib.invariants.always import filled, opens
 from lib.invariants.evidence import Evidence
 from lib.planning.deciding.daily_loss import CODE as DAILY_LOSS
 from lib.planning.deciding.exposure import LOSS_ACCEPTED, MARK_LASTS
@@ -60,7 +60,7 @@ def _sent_under(control: Control, evidence: Evidence) -> Iterator[Order]:
     symbol = control.scope.rpartition(":")[2] if control.scope.startswith("symbol:") else None
     for order in evidence.books.orders:
         if (
-            order.order_type == Role.ENTRY
+            opens(order, evidence)
             and order.replaces is None
             and symbol in {None, order.symbol}
             and order.submitted_at is not None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lib.domain.bodies import Body, differences, readable
 from lib.domain.facts import BrokerOrder
+from lib.domain.grids import GridKind
 from lib.domain.ids import entry_generation, is_ours
 from lib.domain.money import ZERO, NotMoney
 from lib.domain.records import Order, QuantityChange, Trade
 from lib.domain.states import ENDED, EXIT_ROLES, Change, Role, Side, TradeStatus
 from lib.domain.wanted import read_wanted
 from lib.invariants.evidence import Evidence
+
+OF_GRID = re.compile(r"[^-]+-g(?P<id>\d{1,18})-")
+"""How the name of an order of a grid begins."""
 
 
 def one_entry_a_decision(evidence: Evidence) -> Iterator[str]:
@@ -234,9 +239,25 @@ def is_entry(order: BrokerOrder, evidence: Evidence) -> bool:
     """Say whether an order of ours opens: by its row, else by the order that it replaced, else by its name."""
     row = evidence.row_at_broker.get(order.id)
     if row is not None:
-        return row.order_type == Role.ENTRY
+        return opens(row, evidence)
+    grid = OF_GRID.match(order.client_order_id)
+    if grid is not None:
+        return order.side == _opening_side(int(grid["id"]), evidence)
     older = evidence.listed.get(order.replaces or "")
     return "-entry-" in order.client_order_id if older is None else is_entry(older, evidence)
+
+
+def opens(row: Order, evidence: Evidence) -> bool:
+    """Say whether an order's row is one that adds to a position, of a trade or of a grid."""
+    if row.strategy_id is not None:
+        return row.side == _opening_side(row.strategy_id, evidence)
+    return row.order_type == Role.ENTRY
+
+
+def _opening_side(strategy_id: int, evidence: Evidence) -> str:
+    """Return the side that opens lots of a grid: of a reverse one it is selling."""
+    kinds = {g.id: (g.kind or "").strip().upper() for g in evidence.books.grids}
+    return "sell" if kinds.get(strategy_id) == GridKind.REVERSE else "buy"
 
 
 def both_legs_filled(order: BrokerOrder) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from lib.invariants import allowed, always, attended, settled, trail
+from lib.invariants import allowed, always, attended, grids, settled, trail
 from lib.invariants.evidence import Evidence, Violation
 from lib.invariants.trail import lost_rows
 
@@ -21,6 +21,9 @@ ALWAYS: dict[str, Invariant] = {
     "I11": always.rows_agree,
     "I13": allowed.quote_was_good,
     "I14": always.intent_first,
+    "I17": grids.own_orders_never_meet,
+    "I17 start": grids.exits_come_after_the_start,
+    "I17 names": grids.names_are_single,
     "I18": always.as_frozen,
     "I19": always.times_in_order,
     "I20": allowed.halts_kept,
@@ -34,13 +37,15 @@ ALWAYS: dict[str, Invariant] = {
 """After every step, failed ones included."""
 
 ON_ROWS: dict[str, Invariant] = {
-    name: ALWAYS[name] for name in ("I7", "I8", "I9", "I11", "I13", "I19", "I20", "I24", "I29", "I30", "L3")
+    name: ALWAYS[name]
+    for name in ("I7", "I8", "I9", "I11", "I13", "I17 start", "I17 names", "I19", "I20", "I24", "I29", "I30", "L3")
 }
 """Those of them that our own rows can break, with nobody asking the broker: evidence with an empty ledger will do."""
 
 AFTER_CLEAN_ORDER_MONITOR: dict[str, Invariant] = {
     "I2": settled.every_share_covered,
     "I3 after": settled.nothing_opposite,
+    "I17 cells": grids.cells_work_once,
 }
 """After a pass of order_monitor that ended clean, unless the market moved meanwhile."""
 
@@ -68,6 +73,7 @@ AT_REST: dict[str, Invariant] = {
     "L2": settled.nothing_left_over,
     "L2 ends": settled.ends_are_known,
     "L2 empty": settled.nothing_stays_empty,
+    "L2 grids": grids.nothing_rests_after_the_end,
 }
 """Once every stage has had clean passes with nothing left to do."""
 

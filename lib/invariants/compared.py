@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import fields, replace
 
+from lib.domain.grids import Strategy
 from lib.domain.records import Decision, Order, Position
 from lib.invariants.evidence import Evidence, Violation
 
@@ -19,10 +20,12 @@ def nothing_happened(before: Evidence, after: Evidence) -> tuple[Violation, ...]
     if before.ledger.orders != after.ledger.orders:
         news = {o.client_order_id for o in set(after.ledger.orders) - set(before.ledger.orders)}
         found.append(f"orders were sent or changed: {', '.join(sorted(news)) or 'some are gone'}")
-    for name in ("decisions", "trades", "orders", "fills", "positions", "changes", "controls"):
+    for name in ("decisions", "trades", "orders", "fills", "positions", "changes", "controls", "grids"):
         rows, later = getattr(before.books, name), getattr(after.books, name)
         if name == "positions":
             rows, later = _unvalued(rows), _unvalued(later)
+        if name == "grids":
+            rows, later = _unpriced(rows), _unpriced(later)
         if Counter(rows) != Counter(later):
             found.append(f"rows changed: {name}")
     return tuple(Violation(id="I31", message=message) for message in found)
@@ -31,6 +34,10 @@ def nothing_happened(before: Evidence, after: Evidence) -> tuple[Violation, ...]
 def _unvalued(positions: Collection[Position]) -> tuple[Position, ...]:
     plain = {item.name: item.default for item in fields(Position) if item.name in VALUES and item.name != "version"}
     return tuple(replace(each, version=0, **plain) for each in positions)  # type: ignore[arg-type]
+
+
+def _unpriced(grids: Collection[Strategy]) -> tuple[Strategy, ...]:
+    return tuple(replace(each, version=0, last_price=None, quote_time=None, checked_at=None) for each in grids)
 
 
 def good_rows_unaffected(alone: Evidence, among_bad: Evidence, bad: Collection[int]) -> tuple[Violation, ...]:

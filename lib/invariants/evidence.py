@@ -12,10 +12,11 @@ from decimal import Decimal
 from functools import cached_property
 
 from lib.domain.facts import BrokerOrder, BrokerPosition, FillActivity
+from lib.domain.grids import Strategy
 from lib.domain.hours import Hours
 from lib.domain.ids import is_ours
 from lib.domain.limits import Limits
-from lib.domain.records import Control, Decision, Fill, Order, Position, QuantityChange, StageRun, Trade
+from lib.domain.records import Control, Decision, Fill, Order, Position, QuantityChange, Rows, StageRun, Trade
 from lib.domain.story import Audited, Event
 
 
@@ -39,6 +40,21 @@ class Books:
     """Those of the controls that a stage set, not a person."""
     audited: tuple[Audited, ...] = ()
     account_number: str | None = None
+    grids: tuple[Strategy, ...] = ()
+
+
+def books_of(rows: Rows) -> Books:
+    """Return the trades and grids of these rows and all that is theirs; how far decisions and passes go back varies."""
+    return Books(
+        namespace=rows.account.namespace,
+        trades=rows.trades,
+        orders=rows.orders,
+        fills=rows.fills,
+        positions=rows.positions,
+        changes=rows.changes,
+        controls=rows.controls,
+        grids=rows.grids,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +90,8 @@ class Evidence:
     """Files in which a key was found."""
 
     @cached_property
-    def orders_by_trade(self) -> Mapping[int, list[Order]]:
-        """The order rows of each trade."""
+    def orders_by_trade(self) -> Mapping[int | None, list[Order]]:
+        """The order rows of each trade; those of grids are under None."""
         return _by_trade(self.books.orders)
 
     @cached_property
@@ -120,8 +136,8 @@ class Evidence:
         return tuple(o for o in self.ledger.orders if o.id in mine)
 
 
-def _by_trade(rows: Iterable[Order]) -> dict[int, list[Order]]:
-    found: dict[int, list[Order]] = {}
+def _by_trade(rows: Iterable[Order]) -> dict[int | None, list[Order]]:
+    found: dict[int | None, list[Order]] = {}
     for row in rows:
         found.setdefault(row.trade_id, []).append(row)
     return found

@@ -15,7 +15,7 @@ from lib.domain.limits import Limits
 from lib.domain.records import Rows
 from lib.invariants import allowed, always, settled
 from lib.invariants.catalogue import Invariant, check
-from lib.invariants.evidence import Books, Evidence, Ledger, Violation
+from lib.invariants.evidence import Evidence, Ledger, Violation, books_of
 from lib.invariants.trail import moved_back
 
 OF_ROWS: Mapping[str, Invariant] = {
@@ -50,15 +50,15 @@ def broken_rows(seen: Seen, limits: Limits, *, started: datetime, now: datetime)
     """I10, I11, I20, I29 by our own rows."""
     equity = None if seen.account is None else seen.account.equity
     evidence = Evidence(
-        now=now, books=_books(seen.last), ledger=Ledger(equity=equity), limits=limits, sent_since=started
+        now=now, books=books_of(seen.last), ledger=Ledger(equity=equity), limits=limits, sent_since=started
     )
-    return (*moved_back(_books(seen.first), evidence.books), *check(OF_ROWS, evidence))
+    return (*moved_back(books_of(seen.first), evidence.books), *check(OF_ROWS, evidence))
 
 
 def apart_from_broker(stage: str, rows: Rows, snapshot: Snapshot) -> tuple[Problem, ...]:
     """I3, I5 by what the broker has just shown; one for each symbol."""
     ledger = Ledger(orders=(*snapshot.live, *snapshot.by_id.values()), positions=snapshot.positions)
-    evidence = Evidence(now=snapshot.at, books=_books(rows), ledger=ledger)
+    evidence = Evidence(now=snapshot.at, books=books_of(rows), ledger=ledger)
     return tuple(
         Problem(code="DISAGREES", message=f"{name}: {symbol}: {words}", symbol=symbol)
         for name, judge in OF_BROKER[stage].items()
@@ -71,15 +71,3 @@ def _is_users_coin(symbol: str, rows: Rows, snapshot: Snapshot) -> bool:
     """Say whether a coin is in no book of ours: what the user holds of those is not counted."""
     held = snapshot.positions.get(symbol)
     return held is not None and held.asset_class == "crypto" and not any(p.symbol == symbol for p in rows.positions)
-
-
-def _books(rows: Rows) -> Books:
-    return Books(
-        namespace=rows.account.namespace,
-        trades=rows.trades,
-        orders=rows.orders,
-        fills=rows.fills,
-        positions=rows.positions,
-        changes=rows.changes,
-        controls=rows.controls,
-    )

@@ -148,8 +148,11 @@ _ALL = (
     ),
     Promise(
         id="I17",
-        holds="A grid has one live order a level, and each fill one counter-order.",
-        absent="there are no grids yet; it is judged from the day there are",
+        holds="A grid works each cell once: no more rests on a side of it than its lot, exits never exceed what it "
+        "holds and come after its first order has ended; its orders never meet each other, and no name is used twice.",
+        judged="live orders at the broker against its rows, fills and numbers; orders and cells after a clean "
+        "order_monitor",
+        do=f"{NEXT} stop the grid (python -m lib.grid stop), cancel the order too many in the broker's app; then {BUG}",
     ),
     Promise(
         id="I18",

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from lib.domain.bodies import is_coin
+from lib.domain.facts import BrokerOrder
+from lib.domain.grids import GridStatus
 from lib.domain.hours import current
 from lib.domain.money import ZERO, storable
 from lib.domain.records import Order
@@ -15,6 +17,7 @@ from lib.domain.states import ENDED, FILLED, NOT_COVERING, PENDING, REPLACED, UN
 from lib.domain.wanted import read_wanted
 from lib.invariants.always import in_its_direction, is_entry, orders_of
 from lib.invariants.evidence import Evidence
+from lib.planning.grid.reading import symbol_of
 
 MONITOR = "order_monitor"
 FEE_RATE_MAX, FEE_MAX = Decimal("0.0001"), Decimal("0.03")
@@ -46,7 +49,7 @@ def cover_apart(evidence: Evidence) -> Iterator[tuple[str, Decimal, Decimal]]:
         owned[position.symbol] = owned.get(position.symbol, ZERO) + position.qty
     covering: dict[str, Decimal] = {}
     for order in evidence.ours:
-        if is_entry(order, evidence):
+        if is_entry(order, evidence) or _is_of_grid(order, evidence):
             continue
         for member in (order, *order.legs):
             if member.status not in ENDED | NOT_COVERING and member.kind in COVERING:
@@ -59,6 +62,11 @@ def cover_apart(evidence: Evidence) -> Iterator[tuple[str, Decimal, Decimal]]:
         protectable = min(mine, held, key=abs) if mine * held > 0 else ZERO
         if covering.get(symbol, ZERO) != protectable:
             yield symbol, protectable, covering.get(symbol, ZERO)
+
+
+def _is_of_grid(order: BrokerOrder, evidence: Evidence) -> bool:
+    row = evidence.row_at_broker.get(order.id)
+    return row is not None and row.strategy_id is not None
 
 
 COVERING = frozenset({"stop", "stop_limit", "trailing_stop", "market"})
@@ -75,7 +83,7 @@ def nothing_opposite(evidence: Evidence) -> Iterator[str]:
 
 def results_are_the_brokers(evidence: Evidence) -> Iterator[str]:
     """I4: the result of a closed trade is the sum of the broker's own fills, to the last digit."""
-    flows: dict[int, Decimal] = {}
+    flows: dict[int | None, Decimal] = {}
     for activity in evidence.ledger.fills:
         order = evidence.row_at_broker.get(activity.order_id)
         if order is not None:
@@ -96,7 +104,7 @@ def results_are_the_brokers(evidence: Evidence) -> Iterator[str]:
 
 
 def quantities_agree(evidence: Evidence) -> Iterator[str]:
-    """I5: open trades plus the external bucket are what the broker holds."""
+    """I5: open trades, grids and the external bucket are what the broker holds."""
     yield from (f"{symbol}: {words}" for symbol, words in quantities_apart(evidence))
 
 
@@ -110,6 +118,12 @@ def quantities_apart(evidence: Evidence) -> Iterator[tuple[str, str]]:
         expected[position.symbol] = expected.get(position.symbol, ZERO) + position.qty
     for change in evidence.changes_by_trade.get(None, ()):
         expected[change.symbol] = expected.get(change.symbol, ZERO) + change.delta
+    working = {g.id for g in evidence.books.grids if g.status != GridStatus.STOPPED}
+    traded = {o.id for o in evidence.books.orders if o.strategy_id in working}
+    for fill in evidence.books.fills:
+        if fill.order_id in traded:
+            signed = fill.qty if fill.side == "buy" else -fill.qty
+            expected[fill.symbol] = expected.get(fill.symbol, ZERO) + signed
     for symbol in {*expected, *evidence.ledger.positions}:
         held = evidence.ledger.positions.get(symbol)
         actual = held.qty if held is not None else ZERO
@@ -179,11 +193,14 @@ def nothing_left_over(evidence: Evidence) -> Iterator[str]:
 
 
 def fills_are_booked(evidence: Evidence) -> Iterator[str]:
-    """I5: each fill in a symbol of ours, since its first trade, is booked: as our order's, or as traded elsewhere."""
+    """I5: each fill in a symbol of ours, since its first trade or grid, is booked as our order's, or as elsewhere's."""
     booked = {f.activity_id for f in evidence.books.fills} | {c.activity_id for c in evidence.books.changes}
     begins: dict[str, datetime] = {}
     for trade in sorted(evidence.books.trades, key=lambda t: t.created_at, reverse=True):
         begins[trade.symbol] = trade.created_at
+    for grid in evidence.books.grids:
+        if grid.started_at is not None and grid.status != GridStatus.STOPPED:
+            begins[symbol_of(grid)] = min(grid.started_at, begins.get(symbol_of(grid), grid.started_at))
     for change in evidence.books.changes:
         if change.cause == Change.OPENING and change.symbol in begins:  # what was traded before is in what was held
             begins[change.symbol] = max(begins[change.symbol], change.at)

@@ -13,7 +13,7 @@ from lib.domain.story import Audited
 from lib.invariants.evidence import Books, Evidence, Violation
 
 JOURNAL, ORDER = "trade_journal", "order_execution"
-PERMANENT = (JOURNAL, ORDER, "fill", "quantity_change")
+PERMANENT = (JOURNAL, ORDER, "fill", "quantity_change", "round_trip")
 """Tables whose rows are never deleted."""
 
 VERSIONED = frozenset({JOURNAL, ORDER, "fill"})

@@ -95,6 +95,10 @@ class PaperBroker:
         with self._walked(self._clock().astimezone(UTC)) as exchange:
             return self._market.halted(exchange.book.account, symbol)
 
+    def is_synthetic(self, symbol: str) -> bool:
+        """Say whether the price of a symbol is made up now."""
+        return self._market.feed.is_synthetic(symbol, self._clock().astimezone(UTC))
+
     def saved(self) -> Kept:
         """Return the account as it stands, for `begin_again`; only of a book in memory."""
         if not isinstance(self._state, MemoryState):

@@ -76,7 +76,7 @@ class Alert:
 def concerns(result: PassResult, rows: AlertRows) -> tuple[Concern, ...]:
     """List what a pass leaves for a person, one a key."""
     found = [concern_of(problem) for problem in result.problems]
-    found += [concern_of(doubt) for doubt in result.doubts]
+    found += [concern_of(each) for each in (*result.doubts, *result.waiting)]
     found += [_stopped(control) for control in rows.stopped]
     said = "; ".join(result.notes)
     if result.error is not None:

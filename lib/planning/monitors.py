@@ -17,6 +17,8 @@ from lib.planning.context import Context
 from lib.planning.deciding.amending import plan_entry
 from lib.planning.deciding.decisions import stamp_approvals
 from lib.planning.deciding.resting import cancel_expired_entries
+from lib.planning.grid.booking import book_grids
+from lib.planning.grid.plan import plan_grids, plan_prices
 from lib.planning.outside.corporate import plan_corporate_actions
 from lib.planning.outside.reconcile import plan_reconciliation
 from lib.planning.protecting.cancelling import cancel_strays
@@ -25,7 +27,10 @@ from lib.planning.protecting.halts import cancel_halted_entries
 
 
 def plan_order_monitor(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
-    """Book what happened; once a trade's books are level, protect what it owns and clear what it does not want."""
+    """Book what happened; once a trade's books are level, protect what it owns and clear what it does not want.
+
+    Grids come after the trades: a stop never waits for one of their orders.
+    """
     stamps = stamp_approvals(rows, context.now)
     booking = book(rows, snapshot, context.now, context.calendar)
     actions: list[Action] = [*stamps, *booking.writes]
@@ -50,7 +55,8 @@ def plan_order_monitor(rows: Rows, snapshot: Snapshot, context: Context) -> Plan
         actions.extend(_unless_asked(step, (*steered, *halt)))
         actions.extend((*steered, *halt))
         problems.extend(wrong)
-    return Plan(actions=tuple(actions), problems=tuple(problems))
+    grids = plan_grids(rows, snapshot, context)
+    return Plan(actions=(*actions, *grids.actions), problems=(*problems, *grids.problems), notes=grids.notes)
 
 
 def _level(rows: Rows, moved: Collection[int]) -> Rows:
@@ -77,9 +83,11 @@ def plan_position_monitor(
     `recent` are the trades that posted fees may be for, if this look books fees.
     """
     stamps = stamp_approvals(rows, context.now)
-    booking = book(rows, snapshot, context.now, context.calendar)
-    if booking.writes:
-        return Plan(actions=(*stamps, *booking.writes), problems=booking.problems)
+    of_trades = book(rows, snapshot, context.now, context.calendar)
+    of_grids = book_grids(rows, snapshot, context.now, context.limits)
+    booking = replace(of_trades, problems=(*of_trades.problems, *of_grids.problems))
+    if of_trades.writes or of_grids.writes:
+        return Plan(actions=(*stamps, *of_trades.writes, *of_grids.writes), problems=booking.problems)
     corporate = plan_corporate_actions(rows, snapshot, context)
     if corporate.writes:
         return Plan(actions=(*stamps, *corporate.writes), problems=(*booking.problems, *corporate.problems))
@@ -88,7 +96,7 @@ def plan_position_monitor(
         return Plan(actions=(*stamps, *fees), problems=(*booking.problems, *corporate.problems))
     first_look = not any(run.stage == "position_monitor" for run in rows.last_runs)
     steps, problems = plan_reconciliation(rows, snapshot, context, foreign, first_look=first_look)
-    values = plan_values(rows, snapshot, context)
+    values = (*plan_values(rows, snapshot, context), *plan_prices(rows, snapshot, context))
     if steps:  # a position row must not be changed twice in one round
         return Plan(actions=(*stamps, *steps), problems=(*booking.problems, *corporate.problems, *problems))
     return Plan(actions=(*stamps, *values), problems=(*booking.problems, *corporate.problems, *problems))

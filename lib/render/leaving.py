@@ -24,6 +24,7 @@ ORDERS = (
     Column("status"),
     Column("sent by"),
 )
+GRIDS = (Column("grid", right=True), Column("symbol"), Column("status"), Column("holds", right=True))
 TRADES = (Column("trade", right=True), Column("symbol"), Column("status"), Column("planned qty", right=True))
 
 
@@ -61,6 +62,9 @@ def _account(left: AccountLeft, console: Console) -> None:
         _part("orders resting at the broker", ORDERS, orders, console)
     trades = [[str(each.id), each.symbol, each.status, text(each.qty)] for each in left.trades]
     _part("open trades in the journal", TRADES, trades, console)
+    if left.grids:
+        grids = [[str(each.id), each.symbol, each.status, text(each.qty)] for each in left.grids]
+        _part("grids that have not stopped", GRIDS, grids, console)
 
 
 def _part(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], console: Console) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lib.domain.money import text
 from lib.render.table import NOTE_CHARS_MAX, NOTHING, Column, average, count, gain_or_loss, money, say, write_table
+from lib.views.grid import GridLine
 from lib.views.status import AccountStatus, Attention, OpenTrade, StagePass, StatusPage
 
 if TYPE_CHECKING:
@@ -38,10 +39,20 @@ def _account(account: AccountStatus, page: StatusPage, console: Console) -> None
     _attention(account.attention, console)
     console.line()
     _trades(account, now, console)
+    for grid in account.grids:
+        say(console, _grid(grid))
     _decisions(account, console)
     _unknown(account, now, console)
     console.line()
     _passes(account.passes, now, console)
+
+
+def _grid(grid: GridLine) -> str:
+    """Write a grid in a line; `lib.grid status` has its numbers."""
+    price = "no price yet" if grid.price is None else f"price {average(grid.price)}"
+    range_now = f"{grid.lower or NOTHING} to {grid.upper or NOTHING}, {price}, {count(grid.orders, 'order')}"
+    said = f"grid {grid.id} {grid.symbol or NOTHING} {grid.kind or NOTHING} is {grid.status}: {range_now}"
+    return f"{said}; {grid.reason}" if grid.reason else said
 
 
 def _attention(found: tuple[Attention, ...], console: Console) -> None:
@@ -145,7 +156,7 @@ def _unknown(account: AccountStatus, now: datetime, console: Console) -> None:
     columns = (Column("trade", right=True), Column("order"), Column("what"), Column("sent"), Column("found"))
     rows = [
         [
-            str(each.trade_id),
+            str(each.trade_id) if each.trade_id is not None else f"grid {each.strategy_id}",
             each.client_order_id,
             each.order,
             NOTHING if each.sent_at is None else f"{age_in_words(now - each.sent_at)} ago",

@@ -15,6 +15,7 @@ from lib.domain.states import TradeStatus
 from lib.render.checkup import write_checkup
 from lib.render.control import write_control
 from lib.render.explain import write_story
+from lib.render.grid import write_grids, write_preview, write_standings
 from lib.render.leaving import write_leaving
 from lib.render.proof import write_proof
 from lib.render.status import write_status
@@ -34,6 +35,7 @@ from lib.views.checkup import CheckupPage
 from lib.views.control import ControlPage
 from lib.views.decisions import CheckLine, DecisionRow, DecisionsPage, OutcomesPage, PreviewPage
 from lib.views.explain import ExplainPage
+from lib.views.grid import GridPreviewPage, GridsPage, GridStatusPage
 from lib.views.journal import JournalPage, JournalRow
 from lib.views.leaving import LeavingPage
 from lib.views.pages import Page
@@ -96,6 +98,12 @@ def _write(page: Page, console: Console) -> None:
             write_leaving(page, console)
         case ProofPage():
             write_proof(page, console)
+        case GridPreviewPage():
+            write_preview(page, console)
+        case GridsPage():
+            write_grids(page, console)
+        case GridStatusPage():
+            write_standings(page, console)
 
 
 def _replay(page: ReplayPage, console: Console) -> None:
@@ -106,6 +114,12 @@ def _replay(page: ReplayPage, console: Console) -> None:
         console.line()
         say(console, "decisions that became no trade:")
         _decisions(page.decisions, console)
+    if page.grids is not None:
+        console.line()
+        if page.synthetic:
+            made_up = ", ".join(page.synthetic)
+            say(console, f"grids; the prices of {made_up} are synthetic: the seed made them up, nobody paid them")
+        write_standings(page.grids, console)
     console.line()
     for line in (*page.unread, *page.lines, *(f"BROKEN PROMISE {broken}" for broken in page.broken), page.recount):
         say(console, line)

@@ -45,6 +45,7 @@ def books(world: World) -> Books:
         controls=rows.controls,
         runs=rows.last_runs,
         account_number=rows.account.account_number,
+        grids=rows.grids,
     )
 
 

@@ -19,6 +19,7 @@ KEYS = {
     tables.order: "client_order_id",
     tables.fill: "activity_id",
     tables.quantity_change: "activity_id",
+    tables.round_trip: "exit_fill",
 }
 """The tables whose rows stay for ever, and what a row is known by: a backfill writes what was lost under another id."""
 

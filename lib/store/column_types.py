@@ -181,6 +181,32 @@ class RawTime(UtcDateTime):
             return None
 
 
+class RawDecimal(ExactDecimal):
+    """A number of ours in a table that people write: what cannot be read was never written."""
+
+    cache_ok = True
+
+    @staticmethod
+    def read(value: Any) -> Decimal | None:
+        """Read a Decimal or nothing."""
+        try:
+            return ExactDecimal.read(value)
+        except Unreadable:
+            return None
+
+
+class RawCount(_Column[int]):
+    """A count of ours in a table that people write: what cannot be read is none yet."""
+
+    impl = Integer
+    cache_ok = True
+
+    @staticmethod
+    def read(value: Any) -> int:
+        """Read an integer, or 0."""
+        return value if type(value) is int else 0
+
+
 class RawVersion(_Column[int]):
     """A version in a table that people write."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Select, SelectBase, T
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
+from lib.domain.grids import RoundTrip, Strategy
 from lib.domain.records import (
     Account,
     Control,
@@ -57,6 +58,8 @@ EVENT = shape(Event, tables.event)
 FILL = shape(Fill, tables.fill)
 ORDER = shape(Order, tables.order)
 POSITION = shape(Position, tables.position)
+ROUND_TRIP = shape(RoundTrip, tables.round_trip)
+STRATEGY = shape(Strategy, tables.grid_strategy)
 QUANTITY_CHANGE = shape(QuantityChange, tables.quantity_change)
 RUN = shape(StageRun, tables.stage_run)
 TRADE = shape(Trade, tables.journal)

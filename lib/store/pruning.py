@@ -1,6 +1,7 @@
 """What may go: old passes, old logs, old backups. What a trade left behind stays for ever.
 
-Journal, orders, fills, decisions, changes of quantity and events are the audit trail: no age removes a row of them.
+Journal, orders, fills, decisions, grids, round trips, changes of quantity and events are the audit trail: no age
+removes a row of them.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
 from lib.domain.actions import Insert, Update
+from lib.domain.grids import RoundTrip, Strategy
 from lib.domain.records import Account, Control, Coverage, Decision, Fill, Order, QuantityChange, Rows, StageRun, Trade
 from lib.domain.states import Change, TradeStatus
 from lib.domain.story import Event, Story
@@ -24,13 +25,17 @@ from lib.store.fetch import (
     ORDER,
     POSITION,
     QUANTITY_CHANGE,
+    ROUND_TRIP,
     RUN,
+    STRATEGY,
     TRADE,
     Query,
     R,
     Shape,
     records,
 )
+from lib.store.grids import StrategyRows, TripSums
+from lib.store.grids import read as read_grids
 from lib.store.sql import SqlStore
 
 ID_DIGITS = 19
@@ -47,21 +52,30 @@ def _all_of(shape: Shape[R], *order: str) -> Query:
 
 
 _ALL_DECISIONS = _all_of(DECISION, "id")
+_ALL_STRATEGIES = _all_of(STRATEGY, "id")
 _ALL_TRADES = _all_of(TRADE, "id")
 _ALL_ORDERS = _all_of(ORDER, "trade_id", "id")
 _ALL_FILLS = _all_of(FILL, "trade_id", "id")
 _ALL_POSITIONS = _all_of(POSITION, "id")
+_ALL_TRIPS = _all_of(ROUND_TRIP, "id")
 _ALL_CHANGES = _all_of(QUANTITY_CHANGE, "id")
 _DECISION = Query(DECISION.select(tables.decision.c.id == bindparam("id")))
 _ORDERS_OF = Query(ORDER.select(tables.order.c.trade_id == bindparam("trade")).order_by(tables.order.c.id))
 _FILLS_OF = Query(FILL.select(tables.fill.c.trade_id == bindparam("trade")).order_by(tables.fill.c.id))
+_UNCOVERED = Query(
+    select(tables.coverage.c.cause, tables.coverage.c.seconds_uncovered).where(
+        tables.coverage.c.account == bindparam("account"),
+        tables.coverage.c.to_time >= bindparam("since"),
+        tables.coverage.c.seconds_uncovered > 0,
+    )
+)
 _NEWEST_RUNS = Query(
     RUN.select(tables.stage_run.c.account == bindparam("account")).order_by(tables.stage_run.c.id.desc()).limit(RUNS)
 )
 
 
 def all_rows(store: SqlStore, account: str) -> Rows:
-    """Return the account with its decisions, trades and all that belongs to them, ended ones too, as of one moment.
+    """Return the account with its decisions, trades, grids and all that is theirs, ended ones too, as of one moment.
 
     `last_runs` are the newest passes of every stage, however they ended, newest first.
     """
@@ -71,6 +85,8 @@ def all_rows(store: SqlStore, account: str) -> Rows:
             account=selection.account(connection, account),
             decisions=records(connection, DECISION, _ALL_DECISIONS, which),
             trades=records(connection, TRADE, _ALL_TRADES, which),
+            grids=records(connection, STRATEGY, _ALL_STRATEGIES, which),
+            round_trips=frozenset((trip.entry_fill, trip.exit_fill) for trip in _trips(connection, which)),
             orders=records(connection, ORDER, _ALL_ORDERS, which),
             fills=records(connection, FILL, _ALL_FILLS, which),
             positions=records(connection, POSITION, _ALL_POSITIONS, which),
@@ -125,12 +141,44 @@ def coverage_of(store: SqlStore, trade_id: int) -> tuple[Coverage, ...]:
 
 def uncovered_spans(store: SqlStore, account: str, *, since: datetime) -> tuple[tuple[str | None, int], ...]:
     """Return cause and seconds of each interval without cover that ended at or after `since`."""
-    table = tables.coverage.c
-    asked = select(table.cause, table.seconds_uncovered).where(
-        table.account == account, table.to_time >= since, table.seconds_uncovered > 0
-    )
     with store.reading() as connection:
-        return tuple((cause, int(seconds)) for cause, seconds in connection.execute(asked))
+        found = _UNCOVERED.rows(connection, {"account": account, "since": since})
+    return tuple((cause, int(seconds)) for cause, seconds in found)
+
+
+def grids(store: SqlStore, account: str) -> tuple[Strategy, ...]:
+    """Return all strategies of the account, ended ones too, in the order in which they were written."""
+    return _read(store, STRATEGY, _ALL_STRATEGIES, {"account": account})
+
+
+def grid(store: SqlStore, strategy_id: int) -> Strategy | None:
+    """Return one strategy."""
+    found = _read(store, STRATEGY, STRATEGY.select(tables.grid_strategy.c.id == strategy_id))
+    return found[0] if found else None
+
+
+def grid_rows(store: SqlStore, strategy_id: int) -> StrategyRows:
+    """Return one strategy with its orders and fills, ended or not; nothing for one that is not there."""
+    with store.reading() as connection:
+        return read_grids(connection, [strategy_id])
+
+
+def round_trips(store: SqlStore, account: str, strategy_id: int) -> tuple[RoundTrip, ...]:
+    """Return what a strategy of the account has bought and sold, or sold and bought back, in the order of the exits."""
+    trip = tables.round_trip.c
+    which = ROUND_TRIP.select(trip.account == account, trip.strategy_id == strategy_id)
+    return _read(store, ROUND_TRIP, which.order_by(trip.closed_at, trip.id))
+
+
+def trip_sums(store: SqlStore, account: str) -> Mapping[int, Mapping[str, TripSums]]:
+    """Return, by strategy and policy, what the account's round trips come to; summed exactly, so not by SQL."""
+    with store.reading() as connection:
+        trips = _trips(connection, {"account": account})
+    found: dict[int, dict[str, TripSums]] = {}
+    for trip in trips:
+        of_grid = found.setdefault(trip.strategy_id, {})
+        of_grid[trip.policy] = of_grid.get(trip.policy, TripSums()).plus(trip)
+    return found
 
 
 def changes(store: SqlStore, account: str) -> tuple[QuantityChange, ...]:
@@ -270,6 +318,10 @@ def approve(store: SqlStore, account: str, decision_ids: Iterable[int], *, run_i
         at=at,
     )
     return frozenset(row.id for row in found)
+
+
+def _trips(connection: Connection, which: Mapping[str, object]) -> tuple[RoundTrip, ...]:
+    return records(connection, ROUND_TRIP, _ALL_TRIPS, which)
 
 
 def _read(

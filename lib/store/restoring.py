@@ -1,8 +1,8 @@
 """A backup put back in the place of the database.
 
 What was done since the backup is at the broker and no longer in the rows. So each account gets a new namespace, in
-which no order was ever sent; decisions and trades go on with ids that none can have had; and every account is marked,
-so that no pass works it before a backfill has taken back what is lost (`lib.domain.restored`).
+which no order was ever sent; decisions, trades and grids go on with ids that none can have had; and every account is
+marked, so that no pass works it before a backfill has taken back what is lost (`lib.domain.restored`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HOLD_WAIT_S = 60
 UNDER_WAY = "database-restore"
 """What a restore holds besides the accounts: two at once would make their copies ready under one name."""
 
-NAMING = (tables.decision.name, tables.journal.name)
+NAMING = (tables.decision.name, tables.journal.name, tables.grid_strategy.name)
 """Tables whose ids stand in the names of orders."""
 
 UNSTOPPED: tuple[str, str | None] = (ControlState.ACTIVE, None)

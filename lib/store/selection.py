@@ -19,16 +19,18 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    null,
     or_,
     select,
     true,
     union_all,
 )
 
+from lib.domain.grids import GridStatus
 from lib.domain.records import Account, Control, Decision, Rows, StageRun, Trade
 from lib.domain.states import ENDED, LATE, REJECTED, DecisionStatus, TradeStatus
 from lib.errors import ConfigError
-from lib.store import tables
+from lib.store import grids, tables
 from lib.store.fetch import (
     ACCOUNT,
     CONTROL,
@@ -50,6 +52,7 @@ STAGES = ("order_executor", "order_monitor", "position_monitor")
 LATE_WATCHED = timedelta(days=3)
 """How long an order is read after an end that the broker may still take back: it arrives late, or its fill does."""
 
+_GRID_ENDS = (GridStatus.STOPPED.value, GridStatus.REJECTED.value)
 LATE_POSSIBLE = tuple(sorted(LATE))
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -70,8 +73,11 @@ def between_ends(column: ColumnElement[Any], ends: Iterable[str]) -> Iterator[Co
     yield column > words[-1]
 
 
-def _live_trade_ids() -> Any:
-    trade, order, row = tables.journal.c, tables.order.c, tables.decision.c
+def _live_ids() -> Any:
+    """Ask for the ids of trades, and beside them of strategies: for each row one of the two."""
+    trade, order, row, grid = tables.journal.c, tables.order.c, tables.decision.c, tables.grid_strategy.c
+    owner = (order.trade_id, order.strategy_id)
+    running = select(null(), grid.id).where(grid.account == _ACCOUNT)
     claims = select(row.id).where(row.account == _ACCOUNT)
     # Claimed, and not told yet how it ended, or told and un-ticked by hand: order_executor answers these, then they
     # are read no more.
@@ -82,26 +88,28 @@ def _live_trade_ids() -> Any:
     )
     return union_all(
         *(
-            select(trade.id.label("trade_id")).where(trade.account == _ACCOUNT, status)
+            select(trade.id.label("trade_id"), null().label("strategy_id")).where(trade.account == _ACCOUNT, status)
             for status in between_ends(trade.status, (TradeStatus.CLOSED.value, TradeStatus.CANCELLED.value))
         ),
+        *(running.where(status) for status in between_ends(grid.status, _GRID_ENDS)),
+        running.where(grid.status.is_(None)),
         *(
-            select(order.trade_id).where(order.account == _ACCOUNT, status)
+            select(*owner).where(order.account == _ACCOUNT, status)
             for status in between_ends(order.order_status, ENDED)
         ),
-        select(order.trade_id).where(
+        select(*owner).where(
             order.account == _ACCOUNT,
             order.order_status.in_(LATE_POSSIBLE),
             order.created_at >= bindparam("watched_from"),
         ),
         # Sent again and refused: the copy that was sent first may still arrive.
-        select(order.trade_id).where(
+        select(*owner).where(
             order.account == _ACCOUNT,
             order.order_status == REJECTED,
             order.created_at >= bindparam("watched_from"),
             order.submitted_at > order.created_at,
         ),
-        select(trade.id).where(trade.account == _ACCOUNT, trade.decision_id.in_(unanswered)),
+        select(trade.id, null()).where(trade.account == _ACCOUNT, trade.decision_id.in_(unanswered)),
     )
 
 
@@ -146,7 +154,7 @@ _LAST_CLEAN = Query(
     .order_by(tables.stage_run.c.id.desc())
     .limit(1)
 )
-_LIVE_TRADE_IDS = Query(_live_trade_ids())
+_LIVE_IDS = Query(_live_ids())
 _WAITING_DECISION_IDS = Query(_waiting_decision_ids())
 _TRADES = Query(TRADE.select(tables.journal.c.id.in_(_IDS)).order_by(tables.journal.c.id))
 _ORDERS = Query(ORDER.select(tables.order.c.trade_id.in_(_IDS)).order_by(tables.order.c.id))
@@ -191,19 +199,23 @@ _KNOWN_CHANGES = Query(
 )
 
 _KNOWN_TO_BROKER = Query(
-    select(tables.order.c.trade_id, tables.order.c.alpaca_order_id).where(
+    select(tables.order.c.trade_id, tables.order.c.strategy_id, tables.order.c.alpaca_order_id).where(
         tables.order.c.account == _ACCOUNT, tables.order.c.alpaca_order_id.is_not(None)
     )
 )
+_TRADE, _ORDER, _FILL, _CHANGE = tables.journal.c, tables.order.c, tables.fill.c, tables.quantity_change.c
+_STRATEGY_OF_FILL = select(_ORDER.strategy_id).where(_ORDER.id == _FILL.order_id).scalar_subquery()
 _TOUCHED_SINCE = Query(
     union_all(
         *(
-            select(whose.label("trade_id")).where(table.c.account == _ACCOUNT, at >= bindparam("since"))
-            for table, whose, at in (
-                (tables.journal, tables.journal.c.id, tables.journal.c.created_at),
-                (tables.order, tables.order.c.trade_id, tables.order.c.created_at),
-                (tables.fill, tables.fill.c.trade_id, tables.fill.c.transaction_time),
-                (tables.quantity_change, tables.quantity_change.c.trade_id, tables.quantity_change.c.at),
+            select(trade.label("trade_id"), strategy.label("strategy_id")).where(
+                account == _ACCOUNT, at >= bindparam("since")
+            )
+            for trade, strategy, account, at in (
+                (_TRADE.id, null(), _TRADE.account, _TRADE.created_at),
+                (_ORDER.trade_id, _ORDER.strategy_id, _ORDER.account, _ORDER.created_at),
+                (_FILL.trade_id, _STRATEGY_OF_FILL, _FILL.account, _FILL.transaction_time),
+                (_CHANGE.trade_id, null(), _CHANGE.account, _CHANGE.at),
             )
         )
     )
@@ -269,25 +281,28 @@ def rows(connection: Connection, name: str) -> Rows:
     which = {"account": name}
     pinned = account(connection, name)
     last_runs = records(connection, RUN, _NEWEST_RUNS, which)
-    ids = _trade_ids(connection, name, last_runs)
+    ids, strategies = _live(connection, name, last_runs)
     live = {"ids": ids}
     trades = records(connection, TRADE, _TRADES, live) if ids else ()
     changes = records(connection, QUANTITY_CHANGE, _EXTERNAL_CHANGES, which)
     if ids:
         changes = tuple(sorted(changes + records(connection, QUANTITY_CHANGE, _TRADE_CHANGES, live), key=_by_id))
     decisions, traded = _decisions(connection, name, trades)
+    of_grids = grids.read(connection, strategies)
     return Rows(
         account=pinned,
         decisions=decisions,
         trades=trades,
-        orders=records(connection, ORDER, _ORDERS, live) if ids else (),
-        fills=records(connection, FILL, _FILLS, live) if ids else (),
+        orders=(records(connection, ORDER, _ORDERS, live) if ids else ()) + of_grids.orders,
+        fills=(records(connection, FILL, _FILLS, live) if ids else ()) + of_grids.fills,
         positions=records(connection, POSITION, _POSITIONS, live) if ids else (),
         changes=changes,
         coverage=records(connection, COVERAGE, _COVERAGE, live) if ids else (),
         controls=controls(connection, name),
         last_runs=last_runs,
         traded_decision_ids=traded,
+        grids=of_grids.strategies,
+        round_trips=of_grids.round_trips,
     )
 
 
@@ -310,14 +325,17 @@ def history(
     broker_order_ids: Iterable[str],
     decision_ids: Iterable[int] = (),
 ) -> Rows:
-    """Return all rows of the trades that are open, have one of these orders, or a row made since then."""
+    """Return all rows of the trades and grids that are open, have one of these orders, or a row made since then."""
     which: dict[str, Any] = {"account": name}
     wanted = frozenset(broker_order_ids)
-    ids = set(_LIVE_TRADE_IDS.column(connection, which | {"watched_from": since}))
-    ids |= set(_TOUCHED_SINCE.column(connection, which | {"since": since}))
+    found = _LIVE_IDS.rows(connection, which | {"watched_from": since})
+    found += _TOUCHED_SINCE.rows(connection, which | {"since": since})
     if wanted:
-        ids |= {trade for trade, order in _KNOWN_TO_BROKER.rows(connection, which) if order in wanted}
-    known = sorted(ids - {None})
+        found += [
+            (trade, strategy) for trade, strategy, order in _KNOWN_TO_BROKER.rows(connection, which) if order in wanted
+        ]
+    known, strategies = _owners(found)
+    of_grids = grids.read(connection, strategies)
     chunks = [known[n : n + TRADES_PER_READ_MAX] for n in range(0, len(known), TRADES_PER_READ_MAX)]
 
     def all_of(shape: Shape[R], query: Query) -> tuple[R, ...]:
@@ -333,11 +351,13 @@ def history(
         decisions=tuple(each for found, _ in decided for each in found if each.account == name),
         traded_decision_ids=frozenset(each for _, traded in decided for each in traded),
         trades=all_of(TRADE, _TRADES),
-        orders=all_of(ORDER, _ORDERS),
-        fills=all_of(FILL, _FILLS),
+        orders=all_of(ORDER, _ORDERS) + of_grids.orders,
+        fills=all_of(FILL, _FILLS) + of_grids.fills,
         positions=all_of(POSITION, _POSITIONS),
         changes=all_of(QUANTITY_CHANGE, _TRADE_CHANGES),
         controls=controls(connection, name),
+        grids=of_grids.strategies,
+        round_trips=of_grids.round_trips,
     )
 
 
@@ -345,11 +365,17 @@ def _by_id(record: Any) -> int:
     return int(record.id)
 
 
-def _trade_ids(connection: Connection, name: str, last_runs: tuple[StageRun, ...]) -> list[int]:
+def _live(connection: Connection, name: str, last_runs: tuple[StageRun, ...]) -> tuple[list[int], list[int]]:
+    """Return the ids of the trades and of the strategies that a pass can still change."""
     # There is no clock here: the newest clean run is at most one pass behind it. Without one, all are watched.
     newest = max((run.finished_at for run in last_runs), default=None)
     watched_from = ALWAYS if newest is None else newest - LATE_WATCHED
-    return sorted(set(_LIVE_TRADE_IDS.column(connection, {"account": name, "watched_from": watched_from})))
+    return _owners(_LIVE_IDS.rows(connection, {"account": name, "watched_from": watched_from}))
+
+
+def _owners(found: list[tuple[Any, ...]]) -> tuple[list[int], list[int]]:
+    trades, strategies = zip(*found, strict=True) if found else ((), ())
+    return sorted(set(trades) - {None}), sorted(set(strategies) - {None})
 
 
 def _decisions(

@@ -24,7 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from lib import due
 from lib.errors import CodeReplaced, ConfigError, PipelineError, StaleRow, StoreUnavailable
-from lib.store import tables
+from lib.store import grid_orders, tables
 from lib.store.sql import INIT, SqlStore
 
 BUSY_TIMEOUT_S = 10.0
@@ -163,6 +163,23 @@ def checked_account_name(account: str) -> str:
     return account
 
 
+@contextmanager
+def written_anew(connection: Connection, table: str) -> Iterator[None]:
+    """Let a migration copy a table under its own name, which is how a column changes here; its ids go on as they were.
+
+    A view that somebody made on the table would forbid the new name, unless tables are renamed in the older way.
+    """
+    newest = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).scalar()
+    connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
+    connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+    if newest is not None:
+        connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, newest))
+
+
 def _database_name(url: str) -> str:
     try:
         parsed = make_url(url)
@@ -228,7 +245,7 @@ def _schema_statements() -> tuple[str, ...]:
     parts: list[ExecutableDDLElement] = []
     for table in (*tables.metadata.sorted_tables, tables.schema_version):
         parts += [CreateTable(table), *map(CreateIndex, table.indexes)]
-    return tuple(str(part.compile(dialect=dialect)) for part in parts)
+    return (*(str(part.compile(dialect=dialect)) for part in parts), grid_orders.VIEW)
 
 
 @contextmanager

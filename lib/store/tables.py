@@ -9,17 +9,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, String, Table, Text, UniqueConstraint, false, func
+from sqlalchemy import Column, Index, MetaData, String, Table, Text, UniqueConstraint, false, func, text
 
-from lib.store.column_types import ExactDecimal, Flag, RawText, RawTime, RawVersion, Tick, UtcDateTime, Whole, Words
+from lib.store.column_types import (
+    ExactDecimal,
+    Flag,
+    RawCount,
+    RawDecimal,
+    RawText,
+    RawTime,
+    RawVersion,
+    Tick,
+    UtcDateTime,
+    Whole,
+    Words,
+)
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; a database at any other is refused."""
 
 # One instance a type, not one a column: what SQLAlchemy works out for a type, it works out once.
 _DECIMAL = ExactDecimal()
 _FLAG = Flag()
 _RAW = RawText()
+_RAW_COUNT = RawCount()
+_RAW_DECIMAL = RawDecimal()
 _RAW_TIME = RawTime()
 _RAW_VERSION = RawVersion()
 _TICK = Tick()
@@ -139,7 +153,7 @@ journal = _table(
 
 order = _table(
     "order_execution",
-    _whole("trade_id"),
+    _whole("trade_id", null=True),  # of a trade, or below of a strategy
     _words("client_order_id"),
     _words("order_type"),
     _words("kind"),
@@ -173,6 +187,7 @@ order = _table(
     UniqueConstraint("client_order_id", name="uq_order_execution_client_order_id"),
     Index("ix_order_execution_status", "account", "order_status", "created_at"),
     Index("ix_order_execution_trade", "trade_id"),
+    Index("ix_order_execution_strategy", "strategy_id"),
     Index("ix_order_execution_broker_id", "account", "alpaca_order_id"),
 )
 
@@ -180,7 +195,7 @@ fill = _table(
     "fill",
     _words("activity_id"),
     _whole("order_id"),
-    _whole("trade_id"),
+    _whole("trade_id", null=True),
     _words("symbol"),
     _words("side"),
     _number("qty"),
@@ -192,6 +207,7 @@ fill = _table(
     Column("version", _WHOLE, nullable=False, server_default="1"),  # its fee comes later
     UniqueConstraint("account", "activity_id", name="uq_fill_activity"),
     Index("ix_fill_trade", "trade_id"),
+    Index("ix_fill_order", "order_id"),
     versioned=False,
 )
 
@@ -252,6 +268,69 @@ coverage = _table(
     Index("ix_protection_coverage_trade", "trade_id", "to_time"),
 )
 
+grid_strategy = Table(
+    "grid_strategy",
+    metadata,
+    Column("id", _WHOLE, primary_key=True),
+    Column("account", _RAW, nullable=False, server_default="main"),
+    Column("version", _RAW_VERSION, nullable=False, server_default="1"),
+    Column("symbol", _RAW),
+    Column("kind", _RAW),
+    Column("lower_price", _RAW),
+    Column("upper_price", _RAW),
+    Column("levels", _RAW),
+    Column("spacing", _RAW),
+    Column("quantity_per_grid", _RAW),
+    Column("capital", _RAW),
+    Column("straddle", _RAW),
+    Column("stop_price", _RAW),
+    Column("take_profit_price", _RAW),
+    Column("out_of_range", _RAW),
+    Column("trailing", _RAW),
+    Column("trailing_limit", _RAW),
+    Column("Approve", _TICK, key="approve"),
+    Column("approved_digest", _RAW),
+    Column("approved_seen_at", _RAW_TIME),
+    Column("status", _RAW),
+    Column("reason", _RAW),
+    Column("start_price", _RAW_DECIMAL),
+    Column("started_at", _RAW_TIME),
+    Column("stopped_at", _RAW_TIME),
+    Column("shift", _RAW_COUNT, server_default="0"),
+    Column("wanted", _RAW),
+    Column("drift_since", _RAW_TIME),
+    Column("checked_at", _RAW_TIME),
+    Column("last_price", _RAW_DECIMAL),
+    Column("quote_time", _RAW_TIME),
+    Index("ix_grid_strategy_status", "account", "status"),
+    sqlite_autoincrement=True,
+)
+
+round_trip = _table(
+    "round_trip",
+    _whole("strategy_id"),
+    _words("symbol"),
+    _whole("cell", null=True),
+    _words("entry_fill"),
+    _words("exit_fill"),
+    _number("qty"),
+    _number("entry_price"),
+    _number("exit_price"),
+    _number("gross"),
+    _number("fees"),
+    _number("net"),
+    _number("pnl_bps"),
+    _time("opened_at"),
+    _time("closed_at"),
+    _whole("hold_s"),
+    _words("policy"),
+    UniqueConstraint("account", "entry_fill", "exit_fill", "cell", name="uq_round_trip"),
+    # SQL holds two NULLs for different.
+    Index("uq_round_trip_whole", "account", "entry_fill", "exit_fill", unique=True, sqlite_where=text("cell IS NULL")),
+    Index("ix_round_trip_strategy", "strategy_id"),
+    versioned=False,
+)
+
 control = _table(
     "control",
     _words("scope"),
@@ -302,12 +381,16 @@ event = _table(
 POSITION_VALUES = frozenset(("current_price", "market_value", "unrealized_pnl", "last_updated", "quote_time", "stale"))
 """Columns of `position_tracking` that change with every quote and leave no event."""
 
+GRID_VALUES = frozenset(("last_price", "quote_time", "checked_at"))
+"""Columns of `grid_strategy` that change with every look and leave no event."""
+
 HUMAN_COLUMNS = frozenset({"review_note", "tags", "rating"})
 """Columns of `trade_journal` that belong to a person; the system never writes them."""
 
 UNAUDITED = {
     journal.name: HUMAN_COLUMNS,
     position.name: POSITION_VALUES,
+    grid_strategy.name: GRID_VALUES,
 }
 """By table: the columns that are never in an event."""
 

@@ -51,6 +51,13 @@ ADVICE: Mapping[str, str] = {
     ),
     "FILLS_MISSING": "run the backfill again in a minute; if it stays, ask the broker",
     "FILL_DIFFERS": "a row was written or changed by hand: delete it, then run the backfill again",
+    "GRID_CLOSE": (
+        "if it stays, read the broker's words in the message; "
+        "python -m lib.grid stop ID --keep ends the grid without the close"
+    ),
+    "GRID_PAUSED": "its reason says why: settle that, then approve the grid again, or stop it",
+    "GRID_UNCOVERED": "position_monitor compares the quantities, and pauses the grid if they differ for a minute",
+    "GRID_UNREADABLE": "put its columns right in grid_strategy; the message names them",
     "CLOCK": "set this host's clock right, and keep it so: systemctl status systemd-timesyncd, or chronyc tracking",
     "ACCOUNT_STALE": (
         "read why its passes fail: keys, broker, or accounts before it that take all the time; "

@@ -49,6 +49,16 @@ class TradeLeft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GridLeft:
+    """One grid that has begun and not ended, and what it holds by its fills; below zero for a short one."""
+
+    id: int
+    symbol: str
+    status: str
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLeft:
     """One account; where the broker could not be asked `unread` says why, and nothing is known of its side."""
 
@@ -57,6 +67,7 @@ class AccountLeft:
     positions: tuple[PositionLeft, ...] = ()
     orders: tuple[OrderLeft, ...] = ()
     trades: tuple[TradeLeft, ...] = ()
+    grids: tuple[GridLeft, ...] = ()
     unread: str | None = None
 
 
@@ -74,6 +85,7 @@ def account_left(
     positions: Iterable[BrokerPosition],
     orders: Iterable[BrokerOrder],
     *,
+    grids: Iterable[GridLeft] = (),
     known: Collection[str] = (),
     unread: str | None = None,
 ) -> AccountLeft:
@@ -99,6 +111,7 @@ def account_left(
             for each in trades
             if each.status not in ENDED
         ),
+        grids=tuple(grids),
         unread=unread,
     )
 

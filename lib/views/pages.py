@@ -6,6 +6,7 @@ from lib.views.checkup import CheckupPage
 from lib.views.control import ControlPage
 from lib.views.decisions import DecisionsPage, OutcomesPage, PreviewPage
 from lib.views.explain import ExplainPage
+from lib.views.grid import GridPreviewPage, GridsPage, GridStatusPage
 from lib.views.journal import JournalPage
 from lib.views.leaving import LeavingPage
 from lib.views.proof import ProofPage
@@ -24,4 +25,7 @@ Page = (
     | LeavingPage
     | CheckupPage
     | ProofPage
+    | GridPreviewPage
+    | GridsPage
+    | GridStatusPage
 )

@@ -16,6 +16,7 @@ from lib.domain.records import Control, Decision, Order, Position, QuantityChang
 from lib.domain.states import ENDED, PENDING, ControlState, TradeStatus
 from lib.domain.wanted import Wanted, read_wanted
 from lib.views.advice import ADVICE
+from lib.views.grid import GridLine, going_on
 
 Local = Callable[[datetime], datetime]
 """Puts an instant on the wall clock of the page's reader; JSON puts it back to UTC."""
@@ -104,7 +105,8 @@ class UnknownOrder:
     """An order of which nobody knows whether the broker has it. `missing_at`: the first look that did not find it."""
 
     id: int
-    trade_id: int
+    trade_id: int | None
+    strategy_id: int | None
     client_order_id: str
     order: str
     sent_at: datetime | None
@@ -157,6 +159,7 @@ class AccountStatus:
     waiting: tuple[WaitingDecision, ...]
     unknown: tuple[UnknownOrder, ...]
     passes: tuple[StagePass, ...]
+    grids: tuple[GridLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +194,7 @@ def _account(standing: Standing, local: Local) -> AccountStatus:
         waiting=tuple(_waiting(each) for each in standing.waiting),
         unknown=tuple(_unknown(each, local) for each in rows.orders if _is_unknown(each)),
         passes=passes,
+        grids=going_on(rows),
     )
 
 
@@ -286,6 +290,7 @@ def _unknown(order: Order, local: Local) -> UnknownOrder:
     return UnknownOrder(
         id=order.id,
         trade_id=order.trade_id,
+        strategy_id=order.strategy_id,
         client_order_id=order.client_order_id,
         order=order_in_words(order),
         sent_at=_local(order.submitted_at, local),

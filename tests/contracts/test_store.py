@@ -228,8 +228,8 @@ def test_a_database_at_the_schema_of_this_code_is_taken(store):
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        ("0001", "needs 0003: run `.venv/bin/python -m lib.store init`"),
-        ("0004", "from the future of this code, which knows 0003: update the code"),
+        ("0001", "needs 0004: run `.venv/bin/python -m lib.store init`"),
+        ("0005", "from the future of this code, which knows 0004: update the code"),
         ("9f3c", "from the future"),
     ],
 )

@@ -11,8 +11,8 @@ from tests.invariants.desk import traded
 pytestmark = pytest.mark.slow  # every case opens a database and a paper broker of its own
 
 KEY, SECRET = "PKCANARYKEY0000000001", "canarysecret0000000000000000000000000002"
-BY_SIMULATION = {"I31", "I32", "L4"}
-"""Judged between two worlds or two looks at one: doctor sees one."""
+BY_SIMULATION = {"I17", "I31", "I32", "L4"}
+"""Judged between two worlds or two looks at one: doctor sees one. I17 is of grids, of which this account has none."""
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from lib.domain.grids import Strategy
 from lib.domain.money import D
 from lib.domain.story import Audited, Event
 from lib.invariants import allowed, attended, settled, trail
@@ -18,6 +19,8 @@ from tests.builders import (
     broker_order,
     control,
     decision,
+    fill,
+    held,
     order,
     position,
     stage_run,
@@ -65,6 +68,57 @@ def test_entries_of_a_session_are_counted_in_all_and_by_symbol():
     assert list(allowed.counts_kept(seen(trades=(*six, *others)))) == told
     assert list(allowed.counts_kept(seen(trades=(*six[1:], *others)))) == []
     assert list(allowed.counts_kept(seen(trades=(*six, *others), since=None))) == []
+
+
+GRID = Strategy(
+    id=3,
+    account="main",
+    version=1,
+    symbol="SPY",
+    kind="SPOT",
+    lower_price="95",
+    upper_price="105",
+    levels="11",
+    spacing=None,
+    quantity_per_grid="10",
+    capital=None,
+    status="RUNNING",
+)
+OF_GRID = {
+    "trade_id": None,
+    "strategy_id": 3,
+    "order_type": "GRID",
+    "symbol": "SPY",
+    "order_status": "filled",
+    "filled_qty": D(10),
+}
+BOUGHT = (
+    order(id=11, client_order_id="ns-g3-start-buy-1", alpaca_order_id="B11", **OF_GRID),
+    order(id=12, client_order_id="ns-g3-c4-sell-2", alpaca_order_id="B12", side="sell", cell=4, **OF_GRID),
+)
+FILLS = tuple(
+    fill(id=n, activity_id=f"F{n}", order_id=n, trade_id=None, symbol="SPY", side=side, qty=D(qty))
+    for n, side, qty in ((11, "buy", 10), (12, "sell", 4))
+)
+
+
+@pytest.mark.parametrize(
+    ("held_by_broker", "status", "count"),
+    [("6", "RUNNING", 0), ("6", "PAUSED", 0), ("10", "RUNNING", 1), ("6", "STOPPED", 1)],
+    ids=["agrees", "agrees while paused", "apart", "what a stopped grid kept is in the external bucket"],
+)
+def test_what_the_broker_holds_counts_the_fills_of_grids_that_work(held_by_broker, status, count):
+    ledger = Ledger(positions={"SPY": held(held_by_broker, symbol="SPY")})
+    evidence = seen(ledger=ledger, orders=BOUGHT, fills=FILLS, grids=(replace(GRID, status=status),))
+    assert len(list(settled.quantities_agree(evidence))) == count
+
+
+@pytest.mark.parametrize(("of_grid", "count"), [(True, 0), (False, 1)])
+def test_a_grids_market_order_covers_no_trade_and_lacks_none(of_grid, count):
+    live = broker_order(id="B11", symbol="SPY", kind="market", side="sell", client_order_id="ns-g3-close-sell-1")
+    row = BOUGHT[0] if of_grid else replace(BOUGHT[0], strategy_id=None, trade_id=7, order_type="EXIT")
+    evidence = seen(ledger=Ledger(orders=(live,)), orders=(row,), grids=(GRID,))
+    assert len(list(settled.every_share_covered(evidence))) == count
 
 
 ENDED = broker_order(status="cancelled", ended_at=NOW - 12 * MINUTE)

@@ -131,6 +131,15 @@ def test_a_fee_row_has_the_fields_that_alpacas_have(open_rig):
     }
 
 
+def test_a_rate_on_every_execution_of_a_stock_is_taken_and_posted_at_once(open_rig):
+    rig = open_rig(stock_fee_bps=Decimal(10))
+    rig.price("150", "150")
+    rig.buy(qty="10")
+    rig.sell(qty="4")
+    assert [row["net_amount"] for row in rig.get(f"{ACTIVITIES}/FEE", direction="asc")] == ["-1.5", "-0.6"]
+    assert Decimal(rig.get("/v2/account")["cash"]) == 100_000 - 1_500 + 600 - Decimal("2.1")
+
+
 def test_stocks_cost_no_fee_unless_it_is_switched_on(rig):
     rig.buy()
     rig.sell()

@@ -129,3 +129,14 @@ def test_the_rates_may_be_switched_off(open_rig):
     rig.go_to("2013-01-04T00:00:00Z")
     assert held(rig) == Decimal("0.1")
     assert rig.get(f"{ACTIVITIES}/CFEE") == []
+
+
+def test_the_rounding_may_be_switched_finer_or_coarser(open_rig):
+    feed = ScriptedFeed({"BTC/USD": [(WEDNESDAY_OPEN, Decimal(50_000))]})
+    rig = open_rig(feed=feed, crypto_fee_coin_digits=6, crypto_fee_money_digits=9)
+    rig.price("50000", "50000", symbol="BTC/USD")
+    send(rig, "buy", "0.000256643")  # x 0.0025 = 0.0000006416075
+    assert held(rig) == Decimal("0.000256643") - Decimal("0.000001")
+    before = cash(rig)
+    send(rig, "sell", "0.000250001")  # 12.50005, x 0.0025 = 0.031250125
+    assert cash(rig) == before + Decimal("12.50005") - Decimal("0.031250125")

@@ -96,6 +96,18 @@ def test_what_the_broker_imposes_is_no_fault_at_rest_either_but_only_under_its_n
 
 
 @pytest.mark.slow
+def test_a_cause_of_the_ledger_that_the_pass_itself_does_not_tell_excuses_nothing(tmp_path):
+    with on_stage(STOPPED_OUT_BY_A_GAP, tmp_path) as stage:
+        covered_until_the_evening(stage)
+        ran = stage.world.run("order_monitor")
+        stage.judge.look(stage.world, ran, troubled=False)
+        assert (stage.broken(), ran.result.problems[0].cause) == ((), "broker_pending_cancel")
+        silent = replace(ran, result=replace(ran.result, problems=()))
+        stage.judge.look(stage.world, silent, troubled=False)
+        assert [line.partition(":")[0] for line in stage.broken()] == ["I2"]
+
+
+@pytest.mark.slow
 def test_a_fault_at_the_end_of_a_life_has_the_looks_that_follow_it(tmp_path):
     with on_stage(STOPPED_OUT_BY_A_GAP, tmp_path) as stage:
         covered_until_the_evening(stage)

@@ -10,10 +10,12 @@ from decimal import Decimal
 import pytest
 
 from lib.backfill import backfill
+from lib.planning.booking.backfill import rebuild
 from lib.simulation.evidence import at_rest
 from lib.simulation.faults import Crash, Faults, Kind
 from lib.simulation.lifecycles import at
 from lib.store import queries
+from tests.builders import broker_order, fill, order, rows, snapshot
 from tests.simulation.damage import (
     ALL_CANCELLED,
     ALL_LIVE,
@@ -241,3 +243,11 @@ def test_a_backfill_that_dies_is_run_again(make, kind):
         backfill(made.tools, since=SINCE)
     backfill(made.tools, since=SINCE)
     assert rows_of(made) == before
+
+
+def test_orders_of_grids_are_left_to_the_passes_that_book_them():
+    of_grid = order(trade_id=None, strategy_id=3, cell=4, order_type="GRID", client_order_id="ns-g3-c4-buy-1")
+    stored = rows(orders=(of_grid,), fills=(fill(trade_id=None),))
+    at_broker = broker_order(client_order_id="ns-g3-c4-buy-1", status="filled", filled_qty=Decimal(10))
+    rebuilt = rebuild(stored, snapshot(live=(at_broker,)), at(1, 0), at(16, 15, 0))
+    assert (rebuilt.steps, rebuilt.problems, rebuilt.others) == ((), (), ())

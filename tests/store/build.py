@@ -102,6 +102,57 @@ def insert_change(account="main", **values):
     return Insert(table="quantity_change", values={**row, **values})
 
 
+def insert_strategy(account="main", *, ref="grid", **values):
+    row = {
+        "account": account,
+        "symbol": "SPY",
+        "kind": "SPOT",
+        "lower_price": "95",
+        "upper_price": "105",
+        "levels": "11",
+        "quantity_per_grid": "10",
+        "status": "RUNNING",
+    }
+    return Insert(table="grid_strategy", values={**row, **values}, ref=ref)
+
+
+def insert_grid_order(strategy_id, client_order_id, account="main", *, ref="order", **values):
+    row = {"order_type": "GRID", "symbol": "SPY", "time_in_force": "gtc", "strategy_id": strategy_id, "cell": 4}
+    return insert_order(None, client_order_id, account, ref=ref, **{**row, **values})
+
+
+def insert_trip(strategy_id, entry_fill="f-1", exit_fill="f-2", account="main", **values):
+    row = {
+        "account": account,
+        "strategy_id": strategy_id,
+        "symbol": "SPY",
+        "cell": 4,
+        "entry_fill": entry_fill,
+        "exit_fill": exit_fill,
+        "qty": Decimal(10),
+        "entry_price": Decimal(99),
+        "exit_price": Decimal(100),
+        "gross": Decimal(10),
+        "fees": Decimal("0.5"),
+        "net": Decimal("9.5"),
+        "pnl_bps": Decimal("95.95"),
+        "opened_at": NOW,
+        "closed_at": NOW + timedelta(minutes=9),
+        "hold_s": 540,
+        "policy": "matched",
+    }
+    return Insert(table="round_trip", values={**row, **values})
+
+
+def write_grid(store, name, *statuses, account="main", status="RUNNING", **order):
+    """Write one strategy with an order of each status; return the strategy's id."""
+    orders = [
+        insert_grid_order(Ref("grid"), f"{name}-c4-buy-{n}", account, order_status=word, **order)
+        for n, word in enumerate(statuses)
+    ]
+    return write(store, insert_strategy(account, status=status), *orders)["grid"]
+
+
 def insert_control(scope, state="HALTED", account="main", ref="control"):
     return Insert(table="control", values={"account": account, "scope": scope, "state": state}, ref=ref)
 

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import stat
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,50 +17,19 @@ from lib.store import queries, sqlite_files, tables
 from lib.store.__main__ import main
 from lib.store.backups import backup, newest
 from lib.store.init import initialise, migrate
-from lib.store.restoring import restore
-from lib.store.sqlite import open_store
-from tests.store.build import NOW, insert_decision, insert_trade, write
+from tests.store.build import (
+    NOW,
+    insert_decision,
+    insert_fill,
+    insert_strategy,
+    insert_trade,
+    insert_trip,
+    write,
+    write_grid,
+)
+from tests.store.places import LATER, NAME, files_in, opened, put_back, row_of, saved, url_of
 
-LATER = NOW + timedelta(days=1)
-NAME = "trading-20261120T150000Z.db"
 LATER_NAME = "trading-20261121T150000Z.db"
-
-
-@pytest.fixture
-def place(tmp_path):
-    folder = tmp_path / "a folder"
-    initialise(f"sqlite:///{folder}/trading.db", folder, now=NOW)
-    return folder
-
-
-def url_of(place):
-    return f"sqlite:///{place}/trading.db"
-
-
-@contextmanager
-def opened(place):
-    store = open_store(url_of(place), place)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def saved(place, **options):
-    return Path(backup(url_of(place), place, **({"now": NOW} | options)).file)
-
-
-def put_back(place, file, **options):
-    return restore(file, url_of(place), place, **({"now": LATER, "wait_s": 0} | options))
-
-
-def row_of(place, account="main"):
-    with opened(place) as store:
-        return store.account(account)
-
-
-def files_in(folder):
-    return sorted(each.name for each in folder.iterdir())
 
 
 def test_a_backup_is_one_whole_file_for_its_owner_alone(place):
@@ -181,6 +150,21 @@ def test_a_restore_brings_the_rows_back_and_keeps_those_that_were_there_aside(pl
     assert not (place / ".trading.db.restoring").exists()
 
 
+@pytest.mark.slow
+def test_a_restore_brings_grids_back_with_all_that_is_theirs_and_gives_no_grid_an_id_that_was_used(place):
+    with opened(place) as store:
+        grid = write_grid(store, "g", "filled", "new")
+        write(store, insert_fill(None, 1, "f-1"), insert_fill(None, 1, "f-2"), insert_trip(grid))
+        before = store.rows("main")
+        file = saved(place)
+        assert write(store, insert_strategy())["grid"] == 2
+        put_back(place, file)
+        rows = store.rows("main")
+        assert (rows.grids, rows.orders, rows.fills) == (before.grids, before.orders, before.fills)
+        assert rows.round_trips == {("f-1", "f-2")}
+        assert write(store, insert_strategy())["grid"] == 1003
+
+
 @pytest.mark.case("fail-J9")
 @pytest.mark.slow
 def test_a_restore_gives_every_account_a_namespace_that_none_ever_had(place):
@@ -280,6 +264,7 @@ def test_what_is_no_whole_backup_of_this_code_is_refused_and_nothing_is_changed(
 def test_a_backup_of_an_older_schema_is_migrated(place):
     with opened(place) as store:
         with store.writing() as connection:
+            connection.exec_driver_sql("DROP VIEW grid_orders")
             for name in (*tables.metadata.tables, "alembic_version"):
                 connection.exec_driver_sql(f"DROP TABLE {name}")
         migrate(store, "0002")

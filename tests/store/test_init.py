@@ -23,7 +23,7 @@ from lib.store import queries, tables
 from lib.store.__main__ import main
 from lib.store.init import initialise, migrate
 from lib.store.sqlite import open_store
-from tests.store.build import NOW, insert_trade, write
+from tests.store.build import NOW, insert_order, insert_trade, write
 
 OTHERS_OWN = {"alembic_version", "sqlite_sequence"}
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -61,6 +61,13 @@ def schema_of(store):
     return {name: re.sub(r"\s+", " ", sql) for name, sql in rows if name not in OTHERS_OWN}
 
 
+def empty(store):
+    with store.writing() as connection:
+        connection.exec_driver_sql("DROP VIEW grid_orders")
+        for name in (*tables.metadata.tables, "alembic_version"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+
+
 def test_the_schema_version_of_the_code_is_its_newest_migration():
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -81,7 +88,8 @@ def test_the_migrations_lead_to_exactly_the_tables_of_the_code(url, tmp_path, op
     made = schema_of(opened("sqlite://", tmp_path, create=True))
     migrated_schema = schema_of(migrated)
     assert migrated_schema.keys() == made.keys()
-    assert migrated_schema["uq_quantity_change_activity"] == made["uq_quantity_change_activity"]
+    for name in ("uq_quantity_change_activity", "uq_round_trip_whole", "grid_orders"):
+        assert migrated_schema[name] == made[name]
     assert sum("AUTOINCREMENT" in sql for sql in migrated_schema.values()) == len(tables.metadata.tables)
 
 
@@ -107,14 +115,12 @@ def test_init_a_second_time_changes_nothing(url, tmp_path, opened):
     assert len(queries.events(store, "main")) == 2
 
 
-@pytest.mark.parametrize("older", ["0001", "0002"])
+@pytest.mark.parametrize("older", ["0001", "0002", "0003"])
 def test_a_database_of_an_older_version_is_refused_until_init_brings_it_up_with_all_its_rows(
     older, url, settings, tmp_path, opened, capsys
 ):
     store = opened(url, tmp_path, create=True)
-    with store.writing() as connection:
-        for name in (*tables.metadata.tables, "alembic_version"):
-            connection.exec_driver_sql(f"DROP TABLE {name}")
+    empty(store)
     migrate(store, older)
     with store.writing() as connection:
         connection.exec_driver_sql("INSERT INTO account (account, version, namespace) VALUES ('main', 1, 'k3f9aa')")
@@ -125,11 +131,11 @@ def test_a_database_of_an_older_version_is_refused_until_init_brings_it_up_with_
             "'150', '145', '10', '2026-11-20T14:46:00.000000Z', '149.81', 'good')"
         )
         old = dict(connection.exec_driver_sql("SELECT * FROM trade_journal").mappings().one())
-    with pytest.raises(ConfigError, match="needs 0003"):
+    with pytest.raises(ConfigError, match="needs 0004"):
         store.check_schema()
 
     assert main(["init"]) == 0
-    assert capsys.readouterr().out.startswith(f"updated {url.removeprefix('sqlite:///')}: schema 0003, account main")
+    assert capsys.readouterr().out.startswith(f"updated {url.removeprefix('sqlite:///')}: schema 0004, account main")
 
     upgraded = opened(url, tmp_path)
     upgraded.check_schema()
@@ -142,6 +148,51 @@ def test_a_database_of_an_older_version_is_refused_until_init_brings_it_up_with_
     assert (trade.actual_entry, trade.slippage, trade.protected_at) == (Decimal("149.81"), None, None)
     assert main(["init"]) == 0
     assert capsys.readouterr().out.startswith("already at")
+
+
+OF_TRADES = """
+INSERT INTO account (account, version, namespace) VALUES ('main', 1, 'k3f9aa');
+INSERT INTO order_execution (
+    id, account, version, trade_id, client_order_id, order_type, kind, side, symbol, qty, time_in_force, order_status,
+    created_at, limit_price, filled_qty
+) VALUES (
+    41, 'main', 6, 7, 'k3f9aa-d12-entry-1', 'ENTRY', 'limit', 'buy', 'AAPL', '10', 'day', 'filled',
+    '2026-11-20T14:46:00.000000Z', '150', '10'
+);
+INSERT INTO fill (
+    id, account, activity_id, order_id, trade_id, symbol, side, qty, price, transaction_time, fee, version
+) VALUES (9, 'main', '20261120-a', 41, 7, 'AAPL', 'buy', '10', '149.81', '2026-11-20T14:47:00.000000Z', '0.02', 2);
+INSERT INTO event (account, at, run_id, table_name, row_id, op, columns)
+VALUES ('main', '2026-11-20T14:47:00.000000Z', 'r', 'fill', 9, 'insert', '{"trade_id": 7}');
+UPDATE sqlite_sequence SET seq = 900 WHERE name = 'order_execution';
+CREATE VIEW mine AS SELECT client_order_id, fee FROM order_execution JOIN fill ON order_id = order_execution.id;
+ALTER TABLE fill ADD COLUMN my_note TEXT;
+UPDATE fill SET my_note = 'late';
+"""
+"""What 0003 held; the last four are what people and their programs leave in a database."""
+
+
+def test_orders_and_fills_of_trades_are_all_there_when_grids_come_to_stand_beside_them(url, tmp_path, opened):
+    store = opened(url, tmp_path, create=True)
+    empty(store)
+    migrate(store, "0003")
+    with store.writing() as connection:
+        for sql in OF_TRADES.strip().removesuffix(";").split(";"):
+            connection.exec_driver_sql(sql)
+
+    def all_of_it():
+        with store.reading() as connection:
+            read = ("SELECT * FROM order_execution", "SELECT * FROM fill", "SELECT * FROM event", "SELECT * FROM mine")
+            return [connection.exec_driver_sql(sql).mappings().all() for sql in read]
+
+    before = all_of_it()
+    assert [len(rows) for rows in before] == [1, 1, 1, 1]
+    assert initialise(url, tmp_path, now=NOW).done == "updated"
+    assert all_of_it() == before
+    (fill,) = queries.fills_of(store, 7)
+    assert (fill.order_id, fill.price, fill.fee) == (41, Decimal("149.81"), Decimal("0.02"))
+    assert [told.op for told in queries.events_of(store, "fill", 9)] == ["insert"]
+    assert write(store, insert_order(None, "k3f9aa-g1-c0-buy-1", strategy_id=1, cell=0))["order"] == 901
 
 
 def test_a_second_account_has_a_namespace_of_its_own(url, tmp_path):
@@ -194,9 +245,7 @@ def test_init_leaves_tables_that_it_did_not_make_alone(tmp_path):
 
 def test_a_migration_and_its_version_are_written_together_or_not_at_all(url, tmp_path, opened):
     store = opened(url, tmp_path, create=True)
-    with store.writing() as connection:
-        for name in (*tables.metadata.tables, "alembic_version"):
-            connection.exec_driver_sql(f"DROP TABLE {name}")
+    empty(store)
     writer = store._database.writer
 
     class Killed(BaseException):
@@ -228,17 +277,17 @@ def test_the_command_says_in_one_line_what_there_is(url, settings, capsys):
     assert main(["init"]) == 0
     line = capsys.readouterr().out
     path = url.removeprefix("sqlite:///")
-    created = re.fullmatch(rf"created {path}: schema 0003, account main, namespace ([a-z0-9]{{6}})\n", line)
+    created = re.fullmatch(rf"created {path}: schema 0004, account main, namespace ([a-z0-9]{{6}})\n", line)
     assert main(["init"]) == 0
     again = capsys.readouterr().out
-    assert again == f"already at {path}: schema 0003, account main, namespace {created[1]}\n"
+    assert again == f"already at {path}: schema 0004, account main, namespace {created[1]}\n"
 
 
 def test_the_command_takes_another_database_and_another_account(settings, tmp_path, capsys):
     other = f"sqlite:///{tmp_path}/other.db"
     assert main(["init", "--database", other, "--account", "second", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
-    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0003")
+    assert (made["done"], made["account"], made["schema"]) == ("created", "second", "0004")
     assert made["database"] == f"{tmp_path}/other.db"
 
 

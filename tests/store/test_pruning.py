@@ -15,7 +15,7 @@ from lib.store.backups import backup, remove
 from lib.store.init import initialise
 from lib.store.pruning import prune
 from lib.store.sqlite import open_store
-from tests.store.build import NOW, insert_decision, insert_trade, write
+from tests.store.build import NOW, insert_decision, insert_fill, insert_trade, insert_trip, write, write_grid
 
 YEARS_AGO = NOW - timedelta(days=730)
 
@@ -83,10 +83,13 @@ def test_old_passes_go_and_those_that_passes_count_from_stay(place, store):
 def test_no_row_of_the_audit_trail_goes_however_old(place, store):
     decided = write(store, insert_decision())["decision"]
     write(store, insert_trade(decided, status="CLOSED", created_at=YEARS_AGO))
+    grid = write_grid(store, "g", "filled", created_at=YEARS_AGO)
+    write(store, insert_fill(None, 1, "f-1", transaction_time=YEARS_AGO), insert_trip(grid, closed_at=YEARS_AGO))
     before = {size.table: size.rows for size in pruned(place, dry_run=True).sizes}
     after = {size.table: size.rows for size in pruned(place, days=30).sizes}
     assert after == before
-    assert (after["analysis_decision"], after["trade_journal"], after["event"]) == (1, 1, 3)
+    assert (after["analysis_decision"], after["trade_journal"], after["event"]) == (1, 1, 7)
+    assert (after["grid_strategy"], after["order_execution"], after["fill"], after["round_trip"]) == (1, 1, 1, 1)
 
 
 def test_old_backups_and_logs_that_were_put_away_go(place, store):

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,51 +14,9 @@ import pytest
 from lib.config import REPOSITORY
 from lib.errors import ConfigError, StoreUnavailable
 from lib.store import queries, restoring, sqlite_files, tables
-from lib.store.backups import backup
-from lib.store.init import initialise
 from lib.store.restoring import restore
-from lib.store.sqlite import open_store
-from tests.store.build import NOW, insert_decision, write
-
-LATER = NOW + timedelta(days=1)
-NAME = "trading-20261120T150000Z.db"
-
-
-@pytest.fixture
-def place(tmp_path):
-    folder = tmp_path / "a folder"
-    initialise(f"sqlite:///{folder}/trading.db", folder, now=NOW)
-    return folder
-
-
-def url_of(place):
-    return f"sqlite:///{place}/trading.db"
-
-
-@contextmanager
-def opened(place):
-    store = open_store(url_of(place), place)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def saved(place):
-    return Path(backup(url_of(place), place, now=NOW).file)
-
-
-def put_back(place, file, now=LATER):
-    return restore(file, url_of(place), place, now=now, wait_s=0)
-
-
-def row_of(place):
-    with opened(place) as store:
-        return store.account("main")
-
-
-def files_in(folder):
-    return sorted(each.name for each in folder.iterdir())
+from tests.store.build import insert_decision, write
+from tests.store.places import LATER, NAME, files_in, opened, put_back, row_of, saved, url_of
 
 
 def test_two_restores_at_once_do_not_touch_each_other_s_copy(place):

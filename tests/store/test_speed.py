@@ -20,6 +20,7 @@ from tests.store.build import (
     insert_trade,
     run_of,
     write,
+    write_grid,
     write_trade,
 )
 
@@ -37,6 +38,7 @@ def store(tmp_path):
 
 def test_no_read_of_a_pass_goes_through_a_whole_table(store):
     write_trade(store, 1, "new", "unsent")
+    write_grid(store, "g", "new", "filled")
     write(store, insert_decision(approve=True))
     store.record_run(run_of("order_monitor"), (ALERT,))
     reads = []

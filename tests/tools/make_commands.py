@@ -16,6 +16,7 @@ COMMANDS = (
     "position_monitor.py",
     "-m lib.store",
     "-m lib.decide",
+    "-m lib.grid",
     "-m lib.control",
     "-m lib.status",
     "-m lib.doctor",
@@ -29,6 +30,7 @@ COMMANDS = (
 VERBS = {
     "-m lib.store": ("init", "backup", "restore", "prune"),
     "-m lib.decide": ("add", "approve", "list", "import"),
+    "-m lib.grid": ("preview", "add", "approve", "list", "status", "stop"),
     "-m lib.control": ("halt", "reduce", "freeze", "resume", "list", "pin"),
     "-m lib.paper_broker": ("fetch-bars",),
 }

@@ -228,6 +228,7 @@ class Exchange:
         activity = self._activity(order, qty, price, at)
         self.book.add_activity(activity)
         settlement.settle(self.book, activity, self.rules.booking_lag_s)
+        fees.charge(self.book, activity, self.rules)
         fees.expect(self.book, activity, self.rules)
         lifecycle.filled(self, order, at)
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from lib.domain.money import CENT, ZERO, text
 from lib.paper_broker.exchange import postings
-from lib.paper_broker.exchange.assets import COIN_STEP
 from lib.paper_broker.exchange.hours import NEW_YORK
 from lib.paper_broker.exchange.records import LIMITED, Activity, Order, Side
 
@@ -44,8 +43,23 @@ def of(order: Order, qty: Decimal, price: Decimal, at: datetime, rules: Rules) -
         return ZERO
     rate = (rules.crypto_maker_bps if _rested(order, at) else rules.crypto_taker_bps) / BASIS_POINTS
     if order.side is Side.BUY:
-        return (qty * rate).quantize(COIN_STEP, rounding=ROUND_CEILING)
-    return (qty * price * rate).quantize(CENT, rounding=ROUND_CEILING)
+        return (qty * rate).quantize(_digits(rules.crypto_fee_coin_digits), rounding=ROUND_CEILING)
+    return (qty * price * rate).quantize(_digits(rules.crypto_fee_money_digits), rounding=ROUND_CEILING)
+
+
+def _digits(count: int) -> Decimal:
+    return Decimal(1).scaleb(-count)
+
+
+def charge(book: Book, activity: Activity, rules: Rules) -> None:
+    """Take the fee of a stock's execution, if one is switched on, and post it at once."""
+    fee = activity.qty * activity.price * rules.stock_fee_bps / BASIS_POINTS
+    if not fee or "/" in activity.symbol:
+        return
+    book.account = replace(book.account, cash=book.account.cash - fee)
+    day = activity.at.astimezone(NEW_YORK).date()
+    description = f"fee of {text(activity.qty)} {activity.symbol}"
+    postings.post(book, "FEE", activity.at, day, net_amount=-fee, description=description)
 
 
 def expect(book: Book, activity: Activity, rules: Rules) -> None:

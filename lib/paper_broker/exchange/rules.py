@@ -82,6 +82,11 @@ class Rules:
     crypto_taker_bps: Decimal = Decimal(25)
     crypto_maker_bps: Decimal = Decimal(15)
     """The fee of coins in basis points: of what fills as it comes, and of a limit that rested first; tier 1."""
+    crypto_fee_coin_digits: int = 9
+    crypto_fee_money_digits: int = 2
+    """To how many digits after the point the fee of coins is rounded up, in coins of a buy and in money of a sale."""
+    stock_fee_bps: Decimal = Decimal(0)
+    """A fee on each execution of a stock in basis points, taken in money and posted at once; Alpaca has none."""
     regulatory_fees: bool = False
     """Whether SEC, TAF and CAT fees of stocks are charged.
 

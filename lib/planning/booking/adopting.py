@@ -213,13 +213,14 @@ def _begun(rows: Rows, orders: Iterable[BrokerOrder]) -> dict[int, tuple[str, da
     return {
         order.trade_id: (order.client_order_id.partition("-")[0], filled[order.client_order_id])
         for order in reversed(rows.orders)
-        if order.order_type == Role.ENTRY and order.client_order_id in filled
+        if order.trade_id is not None and order.order_type == Role.ENTRY and order.client_order_id in filled
     }
 
 
 def _numbered_anew(rows: Rows, trades: Mapping[int, Trade]) -> dict[_Numbered, Trade]:
     """Return the trades that have exits under another number already."""
-    names = ((order.trade_id, NAME.fullmatch(order.client_order_id)) for order in rows.orders)
+    of_trades = ((order.trade_id, order) for order in rows.orders if order.trade_id is not None)
+    names = ((trade_id, NAME.fullmatch(order.client_order_id)) for trade_id, order in of_trades)
     return {
         (name["namespace"], int(name["id"])): trades[trade_id]
         for trade_id, name in names

@@ -72,7 +72,10 @@ def rebuild(rows: Rows, snapshot: Snapshot, since: datetime, now: datetime) -> R
     shown = replace(
         rows,
         trades=tuple(map(_forgotten, rows.trades)),
-        orders=tuple(order for each in books(rows) for order in _as_shown(each, seen, now)),
+        orders=(
+            *(order for each in books(rows) for order in _as_shown(each, seen, now)),
+            *(order for order in rows.orders if order.trade_id is None),  # of grids: a pass books them
+        ),
     )
     booking = book(shown, snapshot, now)
     for _ in range(LINKS_MAX):

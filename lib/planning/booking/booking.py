@@ -65,18 +65,20 @@ class Booking:
 
 def book(rows: Rows, snapshot: Snapshot, now: datetime, calendar: Sequence[Hours] = ()) -> Booking:
     """Bring orders, fills, journal and positions to what the snapshot shows; `calendar` counts uncovered seconds."""
-    seen, activities = index(snapshot), _by_order(snapshot.fills)
+    seen, activities = index(snapshot), by_order(snapshot.fills)
     writes: list[Write] = []
     problems: list[Problem] = []
     moved: set[int] = set()
     for trade_book in books(rows):
-        synced, changes, wrong = _sync_orders(trade_book, seen, now)
+        orders, changes, wrong = sync_orders(trade_book.orders, seen, now)
+        synced = replace(trade_book, orders=orders)
         problems.extend((*wrong, *_not_as_written(synced)))
         if any(p.code == "FOREIGN_ORDER_UNDER_OUR_ID" for p in wrong):
             changes.extend(_halt(rows, trade_book, now))
-        links = follow(synced, seen)
-        booked, new_fills = (synced, []) if links else _book_fills(synced, activities)
-        changes.extend((*links, *new_fills))
+        links = follow(orders, seen)
+        fills, inserts = ((), []) if links else new_fills(orders, synced.fills, activities)
+        booked = replace(synced, fills=tuple(sorted((*synced.fills, *fills), key=lambda f: f.activity_id)))
+        changes.extend((*links, *inserts))
         if not links:  # with its new order the trade is booked in the next round
             booked, dust = swept(booked, snapshot, now)
             journal, trade = _journal(booked, now)
@@ -105,37 +107,44 @@ def _not_as_written(trade_book: TradeBook) -> list[Problem]:
     ]
 
 
-def _sync_orders(trade_book: TradeBook, seen: Seen, now: datetime) -> tuple[TradeBook, list[RowChange], list[Problem]]:
+def sync_orders(
+    rows: Sequence[Order], seen: Seen, now: datetime
+) -> tuple[tuple[Order, ...], list[RowChange], list[Problem]]:
+    """Bring the orders of one trade, or one grid, to what the broker shows of them."""
     orders: list[Order] = []
     changes: list[RowChange] = []
     problems: list[Problem] = []
-    for order in trade_book.orders:
-        values, wrong = _order_step(order, trade_book, seen, now)
+    for order in rows:
+        values, wrong = _order_step(order, rows, seen, now)
         problems.extend(wrong)
-        values |= new_parent(order, trade_book.orders)
+        values |= new_parent(order, rows)
         if values:
             changes.append(Update(table="order_execution", id=order.id, version=order.version, values=values))
         orders.append(replace(order, **values))
-    return replace(trade_book, orders=tuple(orders)), changes, problems
+    return tuple(orders), changes, problems
 
 
-def _order_step(order: Order, trade_book: TradeBook, seen: Seen, now: datetime) -> tuple[dict[str, Any], list[Problem]]:
-    found = find(order, trade_book.orders, seen)
+def _order_step(order: Order, rows: Sequence[Order], seen: Seen, now: datetime) -> tuple[dict[str, Any], list[Problem]]:
+    found = find(order, rows, seen)
     if found is None:
-        return _absent(order, trade_book, now)
+        return _absent(order, rows, now)
     refused = refusal_to_adopt(order, found)
     if refused is not None:
         return {}, [refused]
-    parent = next((o for o in trade_book.orders if o.id == order.parent_id), None)
+    parent = _parent(order, rows)
     shown = find(parent, (), seen) if parent is not None else None
     if parent is not None and shown is not None and refusal_to_adopt(parent, shown) is not None:
         return {}, []  # a leg of what is not ours is not ours
-    found, lost = unless_lost(order, own_part(order, found, trade_book.orders), trade_book.orders, seen)
+    found, lost = unless_lost(order, own_part(order, found, rows), rows, seen)
     values, problem = new_values(order, found, now)
     return values, [p for p in (problem, lost) if p is not None]
 
 
-def _absent(order: Order, trade_book: TradeBook, now: datetime) -> tuple[dict[str, Any], list[Problem]]:
+def _parent(leg: Order, rows: Sequence[Order]) -> Order | None:
+    return None if leg.parent_id is None else next((o for o in rows if o.id == leg.parent_id), None)
+
+
+def _absent(order: Order, rows: Sequence[Order], now: datetime) -> tuple[dict[str, Any], list[Problem]]:
     """Judge an order that the snapshot does not show.
 
     Gather looks up every unknown order by our id, so a `pending` one that is not here was answered with
@@ -143,7 +152,7 @@ def _absent(order: Order, trade_book: TradeBook, now: datetime) -> tuple[dict[st
     """
     if order.order_status == PENDING and order.parent_id is None and order.missing_at is None:
         return {"missing_at": now}, []
-    parent = next((o for o in trade_book.orders if o.id == order.parent_id), None)
+    parent = _parent(order, rows)
     if order.alpaca_order_id is not None and is_live(order) and (parent is None or is_live(parent)):
         message = f"{order.client_order_id}: the broker no longer knows the order {order.alpaca_order_id}"
         return {}, [Problem(code="ORDER_LOST", message=message, symbol=order.symbol)]
@@ -166,19 +175,21 @@ def _halt(rows: Rows, trade_book: TradeBook, now: datetime) -> list[RowChange]:
     return [Insert(table="control", values={"account": trade.account, "scope": scope, **values})]
 
 
-def _by_order(activities: Sequence[FillActivity]) -> Mapping[str, list[FillActivity]]:
+def by_order(activities: Sequence[FillActivity]) -> Mapping[str, list[FillActivity]]:
+    """Sort executions by the broker's id of their order."""
     found: dict[str, list[FillActivity]] = {}
     for activity in activities:
         found.setdefault(activity.order_id, []).append(activity)
     return found
 
 
-def _book_fills(
-    trade_book: TradeBook, activities: Mapping[str, list[FillActivity]]
-) -> tuple[TradeBook, list[RowChange]]:
-    known = {f.activity_id for f in trade_book.fills}
-    by_broker_id = {o.alpaca_order_id: o for o in trade_book.orders if o.alpaca_order_id is not None}
-    fills = list(trade_book.fills)
+def new_fills(
+    orders: Sequence[Order], booked: Sequence[Fill], activities: Mapping[str, list[FillActivity]]
+) -> tuple[tuple[Fill, ...], list[RowChange]]:
+    """Return the executions of these orders that are not booked yet, as rows and as what inserts them."""
+    known = {f.activity_id for f in booked}
+    by_broker_id = {o.alpaca_order_id: o for o in orders if o.alpaca_order_id is not None}
+    fills: list[Fill] = []
     changes: list[RowChange] = []
     own = [activity for broker_id in by_broker_id for activity in activities.get(broker_id, ())]
     for activity in sorted(own, key=lambda a: (a.transaction_time, a.id)):
@@ -199,7 +210,7 @@ def _book_fills(
         }
         changes.append(Insert(table="fill", values=values))
         fills.append(Fill(id=0, **values))  # type: ignore[arg-type]
-    return replace(trade_book, fills=tuple(sorted(fills, key=lambda f: f.activity_id))), changes
+    return tuple(fills), changes
 
 
 def _journal(trade_book: TradeBook, now: datetime) -> tuple[list[RowChange], Trade]:

@@ -11,7 +11,7 @@ name the order that did fill, so a row keeps its own part, and no share is count
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lib.domain.actions import Insert
@@ -49,19 +49,19 @@ def unless_lost(
     return replace(found, status=PENDING_REPLACE), Problem(code="ORDER_LOST", message=message, symbol=order.symbol)
 
 
-def follow(book: TradeBook, seen: Seen) -> tuple[Insert, ...]:
-    """Return a row for each order that took the place of one of the trade's and has none yet.
+def follow(orders: Sequence[Order], seen: Seen) -> tuple[Insert, ...]:
+    """Return a row for each order that took the place of one of a trade's, or a grid's, and has none yet.
 
     It has to name the old order itself: in older reports the target of a stop that filled ends `replaced` by the
     stop, and that is no edit.
     """
-    known = {o.alpaca_order_id for o in book.orders}
+    known = {o.alpaca_order_id for o in orders}
     new: list[Insert] = []
-    for order in book.orders:
-        found = find(order, book.orders, seen) if order.order_status == REPLACED else None
+    for order in orders:
+        found = find(order, orders, seen) if order.order_status == REPLACED else None
         heir = seen.by_id.get(found.replaced_by) if found is not None and found.replaced_by is not None else None
         if found is not None and heir is not None and heir.replaces == found.id and heir.id not in known:
-            new.append(Insert(table="order_execution", values=_row(order, heir, book.orders)))
+            new.append(Insert(table="order_execution", values=_row(order, heir, orders)))
     return tuple(new)
 
 
@@ -71,6 +71,9 @@ def _row(old: Order, heir: BrokerOrder, orders: Iterable[Order]) -> dict[str, ob
     return {
         "account": old.account,
         "trade_id": old.trade_id,
+        "strategy_id": old.strategy_id,
+        "cell": old.cell,
+        "attempt": old.attempt,
         "client_order_id": heir.client_order_id,
         "order_type": old.order_type,
         "kind": heir.kind,
@@ -93,7 +96,9 @@ def _row(old: Order, heir: BrokerOrder, orders: Iterable[Order]) -> dict[str, ob
 
 def new_parent(order: Order, orders: Iterable[Order]) -> dict[str, object]:
     """Return the parent of a leg whose parent was replaced; the broker moves legs so too."""
-    heir = next((o for o in orders if order.parent_id is not None and o.replaces == order.parent_id), None)
+    if order.parent_id is None:
+        return {}
+    heir = next((o for o in orders if o.replaces == order.parent_id), None)
     return {} if heir is None else {"parent_id": heir.id}
 
 

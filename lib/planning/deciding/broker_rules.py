@@ -7,14 +7,17 @@ judge: what slips through here it refuses, and the decision says so in its words
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from lib.domain.bodies import is_coin
 from lib.domain.money import text, whole_down
 from lib.domain.records import Order
 from lib.domain.states import HELD, Role, Side
 from lib.planning.deciding.decisions import NewTrade, Refused
-from lib.planning.deciding.exposure import World
 from lib.planning.protecting.coins import COST_MIN, SHARE_MIN
+
+if TYPE_CHECKING:
+    from lib.planning.deciding.exposure import World
 
 COIN_COST_MAX = Decimal(200_000)
 HARD_TO_BORROW = "hard_to_borrow"

@@ -25,18 +25,28 @@ from lib.planning.protecting.halts import in_force, in_words
 def symbol_allowed(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:
     """Refuse symbols that the settings leave out (check-R13)."""
     del qty
+    return symbol_listed(trade.symbol, world)
+
+
+def symbol_listed(symbol: str, world: World) -> Refused | None:
+    """Refuse the same for whatever is to be entered."""
     allowed, denied = world.limits.symbols_allowed, world.limits.symbols_denied
-    if trade.symbol in denied:
-        return Refused(code="SYMBOL_DENIED", reason=f"{trade.symbol} is in SYMBOLS_DENIED")
-    if allowed and trade.symbol not in allowed:
-        return Refused(code="SYMBOL_DENIED", reason=f"{trade.symbol} is not in SYMBOLS_ALLOWED")
+    if symbol in denied:
+        return Refused(code="SYMBOL_DENIED", reason=f"{symbol} is in SYMBOLS_DENIED")
+    if allowed and symbol not in allowed:
+        return Refused(code="SYMBOL_DENIED", reason=f"{symbol} is not in SYMBOLS_ALLOWED")
     return None
 
 
 def control(trade: NewTrade, qty: Decimal, world: World) -> Refused | None:
     """Refuse entries while a halt is on, or while account, calendar or clock are not as they should be (check-R15)."""
     del qty
-    blocking = in_force(world.controls, trade.symbol)
+    return may_enter(trade.symbol, world)
+
+
+def may_enter(symbol: str, world: World) -> Refused | None:
+    """Refuse the same for whatever is to be entered."""
+    blocking = in_force(world.controls, symbol)
     if blocking is not None:
         return Refused(code="CONTROL", reason=in_words(blocking), final=False)
     if world.account.blocked:

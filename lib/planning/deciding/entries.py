@@ -24,6 +24,8 @@ from lib.planning.deciding.number_checks import refuse_numbers
 from lib.planning.deciding.requests import answer_requests
 from lib.planning.deciding.resting import entry_row, entry_tif, rests_until
 from lib.planning.deciding.sizing import size
+from lib.planning.grid.holdings import awaits_start
+from lib.planning.grid.starting import approvals, plan_starts
 from lib.planning.skew import is_bearable
 
 
@@ -35,7 +37,12 @@ def plan_order_executor(rows: Rows, snapshot: Snapshot, context: Context) -> Pla
     day = reduce_for_the_day(world, rows, context)
     answers, world = answer_requests(rows, snapshot.quotes, world, context)
     claims, notes = _claim(rows, world, context)
-    return Plan(actions=(*stamps, *day, *finishing, *answers, *claims), problems=problems, notes=notes)
+    grids, said = ((), ()) if day or claims else plan_starts(rows, world, context)  # in a round of their own
+    return Plan(
+        actions=(*stamps, *approvals(rows, context), *day, *finishing, *answers, *claims, *grids),
+        problems=problems,
+        notes=(*notes, *said),
+    )
 
 
 def candidates(rows: Rows, context: Context) -> tuple[Decision, ...]:
@@ -69,10 +76,10 @@ def _claimed_this_window(rows: Rows, context: Context) -> bool:
 
 
 def is_unfinished(rows: Rows) -> bool:
-    """Say whether the executor has to look at each tick: something waits, or a trade is open and may be closed."""
+    """Say whether the executor has to look at each tick: something waits, a grid is to start, or a trade is open."""
     waiting = any(d.execution_status == DecisionStatus.WAITING and is_open(d, rows) for d in rows.decisions)
     claimed = {d.id: d.execution_status for d in rows.decisions}
-    told = {t.id: claimed.get(t.decision_id) for t in rows.trades}
+    told: dict[int | None, str | None] = {t.id: claimed.get(t.decision_id) for t in rows.trades}
     unresolved = any(
         o.order_status == PENDING
         or (o.order_status in {REJECTED, UNSENT} and told.get(o.trade_id) == DecisionStatus.ORDERED)
@@ -80,7 +87,7 @@ def is_unfinished(rows: Rows) -> bool:
         if o.order_type == Role.ENTRY
     )
     asked = any(is_request(d) and d.execution_status == DecisionStatus.ORDERED for d in rows.decisions)
-    return waiting or unresolved or asked or any(is_open_trade(trade) for trade in rows.trades)
+    return waiting or unresolved or asked or awaits_start(rows) or any(is_open_trade(trade) for trade in rows.trades)
 
 
 def _claim(rows: Rows, world: World | None, context: Context) -> tuple[list[Action], tuple[str, ...]]:

@@ -2,6 +2,10 @@
 
 An order of unknown outcome counts as filled, and so does what a live entry may still fill: the checks must hold
 whatever becomes of them. "Today" is the session that is on.
+
+A grid counts with what it holds at its last price and with its resting entries at their limits; its orders are no
+entries of a session, for it works by its own budget. To the day's result it adds the round trips that ended today, and
+what it holds at a fresh price against its cost.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from decimal import Decimal
 
 from lib.domain.bodies import is_coin
 from lib.domain.facts import AccountFacts, Asset, BrokerPosition, Quote, Snapshot
+from lib.domain.grids import Grid
 from lib.domain.limits import Limits
 from lib.domain.money import ONE, ZERO
 from lib.domain.records import Control, Order, Position, Rows, Trade
@@ -23,7 +28,10 @@ from lib.planning.books import TradeBook, books, bought_qty, entries, is_live, l
 from lib.planning.context import Context
 from lib.planning.deciding.amending import awaits_generation
 from lib.planning.deciding.decisions import NewTrade
-from lib.planning.deciding.sharing import Neighbour, as_neighbour, neighbours
+from lib.planning.deciding.sharing import Neighbour, as_neighbour, grid_as_neighbour, neighbours, owns_symbol
+from lib.planning.grid.books import GridBook, grid_books
+from lib.planning.grid.holdings import Holding, holdings
+from lib.planning.grid.reading import symbol_of
 from lib.planning.skew import is_bearable
 from lib.planning.terms import entry_of, total_of
 
@@ -39,9 +47,12 @@ LOSS_ACCEPTED = "daily loss accepted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """Dollars of one trade in one symbol: what its shares are worth, or what its entry may still fill (`resting`)."""
+    """Dollars of one trade in one symbol: what its shares are worth, or what its entry may still fill (`resting`).
 
-    decision_id: int
+    Of a grid, which no decision made, `decision_id` is None.
+    """
+
+    decision_id: int | None
     symbol: str
     value: Decimal
     resting: bool = False
@@ -106,6 +117,17 @@ class World:
             orders_this_run=self.orders_this_run + 1,
             exposures=(*self.exposures, exposure),
             sent_today=(*self.sent_today, sent),
+        )
+
+    def started(self, grid: Grid, need: Decimal) -> World:
+        """Return the world after the start of a grid that may come to need so much, in this run."""
+        name, symbol = f"grid {grid.id}", grid.symbol
+        return replace(
+            self,
+            buying_power=self.buying_power - need,
+            owners={**self.owners, symbol: name},
+            neighbours={**self.neighbours, symbol: (*self.neighbours.get(symbol, ()), grid_as_neighbour(grid))},
+            exposures=(*self.exposures, Exposure(decision_id=None, symbol=symbol, value=need, resting=True)),
         )
 
     def without(self, book: TradeBook) -> World:
@@ -182,7 +204,7 @@ def world_of(rows: Rows, snapshot: Snapshot, context: Context, *, decisions_at_o
     """Gather what is at stake; None if the account was not asked, because nothing is to be checked."""
     if snapshot.account is None:
         return None
-    shelf = books(rows)
+    shelf, grids = books(rows), holdings(rows)
     owning = {o.trade_id for o in rows.orders if is_live(o)}
     open_now = [t for t in rows.trades if is_open_trade(t) or t.id in owning]
     marks = {p.trade_id: p for p in rows.positions if is_fresh(p, context)}
@@ -192,8 +214,8 @@ def world_of(rows: Rows, snapshot: Snapshot, context: Context, *, decisions_at_o
         limits=context.limits,
         account=snapshot.account,
         buying_power=snapshot.account.buying_power - _not_held_back(shelf, context.now),
-        owners={t.symbol: f"trade {t.id}" for t in open_now},
-        neighbours=neighbours(open_now),
+        owners=_owned_by_grids(rows) | {t.symbol: f"trade {t.id}" for t in open_now},
+        neighbours=neighbours(open_now, rows.grids),
         open_trades=len(open_now),
         orders_this_run=sum(1 for o in entering if o.created_at >= context.pass_started_at),
         decisions_at_once=decisions_at_once,
@@ -201,7 +223,10 @@ def world_of(rows: Rows, snapshot: Snapshot, context: Context, *, decisions_at_o
         assets=snapshot.assets,
         quotes=snapshot.quotes,
         positions=snapshot.positions,
-        exposures=tuple(e for book in shelf for e in _exposures(book, marks.get(book.trade.id), context.now)),
+        exposures=(
+            *(e for book in shelf for e in _exposures(book, marks.get(book.trade.id), context.now)),
+            *(e for each in grids.values() for grid in each for e in _of_grid(grid)),
+        ),
         sent_today=tuple(_sent(t) for t in rows.today if since_open(t.created_at, context)),
         round_trips_today=Counter(t.symbol for t in rows.today if _is_round_trip(t, context)),
         result_today=result_today(rows, context),
@@ -237,7 +262,17 @@ def result_today(rows: Rows, context: Context) -> Decimal:
         for book in books(rows)
         if book.position is not None and context.session is not None
     )
-    return sum((value for value in (*realised, *marked, *sold) if value is not None), ZERO)
+    grids = (_result_of(book, context) for book in grid_books(rows, context.limits))
+    return sum((value for value in (*realised, *marked, *sold, *grids) if value is not None), ZERO)
+
+
+def _result_of(book: GridBook, context: Context) -> Decimal:
+    """Return what the round trips of a grid made that ended in this session, and its open lots at a fresh price."""
+    strategy = book.strategy
+    ended = sum((trip.net for trip in book.ledger.trips if since_open(trip.closed_at, context)), ZERO)
+    at, price, lasts = strategy.quote_time, strategy.last_price, max(context.limits.quote_age_max, MARK_LASTS)
+    fresh = price is not None and at is not None and context.now - at <= lasts
+    return ended + book.ledger.unrealised(price) if price is not None and fresh else ended
 
 
 def is_loss_accepted(rows: Rows, context: Context) -> bool:
@@ -271,6 +306,18 @@ def _exposures(book: TradeBook, mark: Position | None, now: datetime) -> Iterato
     if owned > 0:
         yield Exposure(decision_id=trade.decision_id, symbol=trade.symbol, value=owned * price)
     yield from _resting(book, now)
+
+
+def _owned_by_grids(rows: Rows) -> dict[str, str]:
+    return {symbol_of(each): f"grid {each.id}" for each in rows.grids if owns_symbol(each)}
+
+
+def _of_grid(grid: Holding) -> Iterator[Exposure]:
+    held, resting = abs(grid.qty) * grid.price, grid.to_come
+    if held > 0:
+        yield Exposure(decision_id=None, symbol=grid.symbol, value=held)
+    if resting > 0:
+        yield Exposure(decision_id=None, symbol=grid.symbol, value=resting, resting=True)
 
 
 def _sent(trade: Trade) -> Sent:

@@ -8,7 +8,7 @@ something else, moves nothing; and what the broker shows rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
@@ -19,6 +19,8 @@ from lib.domain.records import Rows
 from lib.domain.states import PENDING, Change
 from lib.planning.books import TradeBook, books, by_symbol, is_settled
 from lib.planning.context import Context
+from lib.planning.grid.health import pause_changes
+from lib.planning.grid.holdings import holdings
 from lib.planning.outside.owners import NINE_PLACES, Ledger, ledger_of, moved_by, open_books, quantity_change
 from lib.planning.protecting.splits import KINDS as SPLIT_KINDS
 from lib.planning.protecting.splits import (
@@ -64,7 +66,7 @@ class _Case:
 
     @property
     def expected(self) -> Decimal:
-        return sum(self.ledger.trades.values(), self.ledger.external)
+        return self.ledger.total
 
     @property
     def actual(self) -> Decimal:
@@ -117,13 +119,14 @@ def plan_corporate_actions(rows: Rows, snapshot: Snapshot, context: Context) -> 
     """Book what the broker did to shares, and give trades the prices of their splits."""
     if not snapshot.activities and not snapshot.announcements:
         return Corporate(problems=_unread(rows, snapshot))
-    all_books = books(rows)
+    all_books, grids_of = books(rows), holdings(rows)
     trades_of = by_symbol(all_books)
     writes: list[Write] = []
     moved: set[int] = set()
-    for symbol in sorted({b.trade.symbol for b in open_books(all_books)} | {c.symbol for c in rows.changes}):
-        mine = trades_of.get(symbol, ())
-        if "/" in symbol or any(not is_settled(b) or _is_unknown(b) for b in mine):
+    owned = {b.trade.symbol for b in open_books(all_books)} | {c.symbol for c in rows.changes} | grids_of.keys()
+    for symbol in sorted(owned):
+        mine, grids = trades_of.get(symbol, ()), grids_of.get(symbol, ())
+        if "/" in symbol or any(not is_settled(b) or _is_unknown(b) for b in mine) or any(g.blocked for g in grids):
             continue  # an own order may be the explanation: that is booking's work
         case = _Case(
             symbol=symbol,
@@ -131,13 +134,14 @@ def plan_corporate_actions(rows: Rows, snapshot: Snapshot, context: Context) -> 
             rows=rows,
             snapshot=snapshot,
             context=context,
-            ledger=ledger_of(symbol, mine, rows),
+            ledger=ledger_of(symbol, mine, rows, grids),
             news=_news(symbol, rows, snapshot),
             elsewhere=_elsewhere(symbol, rows, snapshot),
         )
         changes, why = ([], "") if case.waits else _explained(case)
         changes += _prices(case, split=_owners(changes) if why == "split" else frozenset())
         if changes:
+            changes += pause_changes(grids, f"GRID_SPLIT: {symbol}: {why or 'split'}, outside its own orders")
             writes.append(Write(changes=tuple(changes), why=f"{symbol}: {why or 'prices of the split'}", symbol=symbol))
             moved |= {b.trade.id for b in mine}
     return Corporate(writes=tuple(writes), problems=_unread(rows, snapshot), moved=frozenset(moved))
@@ -145,7 +149,7 @@ def plan_corporate_actions(rows: Rows, snapshot: Snapshot, context: Context) -> 
 
 def _unread(rows: Rows, snapshot: Snapshot) -> tuple[Problem, ...]:
     """Say that corporate actions could not be read: while shares are held, a split may be among them."""
-    if snapshot.announcements_read is not False or not rows.positions:
+    if snapshot.announcements_read is not False or not (rows.positions or holdings(rows)):
         return ()
     message = "the broker's announcements of corporate actions could not be read: a split of held shares may be missed"
     return (Problem(code="ANNOUNCEMENTS_UNREAD", message=message),)
@@ -212,9 +216,10 @@ def _ledger_of_split(case: _Case, found: Iterable[Activity]) -> Ledger:
     """Return whose shares were split: trades that began later are not among those that were taken away for it."""
     gone, _ = _rates(case, found)
     trades = dict(sorted(case.ledger.trades.items()))
-    while trades and sum(trades.values(), case.ledger.external) != gone:
+    rest = case.ledger.external + case.ledger.grids
+    while trades and sum(trades.values(), rest) != gone:
         trades.popitem()
-    return Ledger(case.ledger.external, trades) if trades or case.ledger.external == gone else case.ledger
+    return replace(case.ledger, trades=trades) if trades or rest == gone else case.ledger
 
 
 def _rates(case: _Case, found: Iterable[Activity]) -> tuple[Decimal, Decimal]:
@@ -267,7 +272,7 @@ def _rename(case: _Case) -> list[RowChange]:
         return []
     evidence = gone.description or f"{case.symbol} is called {new} now"
     changes: list[RowChange] = []
-    for owner, has in [(None, case.ledger.external), *sorted(case.ledger.trades.items())]:
+    for owner, has in case.ledger.owners():
         if has:
             changes.append(case.change(-has, Change.RENAME, owner, gone, evidence))
             changes.append(case.change(has, Change.RENAME, owner, came, evidence, symbol=new))

@@ -1,11 +1,12 @@
-"""Whose shares they are: the broker nets by symbol, we keep one account a trade and one for the user.
+"""Whose shares they are: the broker nets by symbol, we keep one account a trade, one a grid and one for the user.
 
 The user's, the external bucket, has no trade: its owner is None. Quantities are the broker's, below zero for shorts.
+What a grid holds is the sum of its own fills, so nothing is dealt out to grids: their part is the user's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
@@ -16,6 +17,7 @@ from lib.domain.money import ZERO
 from lib.domain.records import Rows
 from lib.domain.states import Change, TradeStatus
 from lib.planning.books import TradeBook, broker_qty
+from lib.planning.grid.holdings import Holding, qty_of
 
 Part = tuple[int | None, Decimal]
 SALES = frozenset({"sell", "sell_short"})
@@ -30,6 +32,16 @@ class Ledger:
 
     external: Decimal
     trades: dict[int, Decimal] = field(default_factory=dict)
+    grids: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        """What the broker ought to hold."""
+        return sum(self.trades.values(), self.external + self.grids)
+
+    def owners(self) -> list[Part]:
+        """Return whose every share is, the user's first and those of grids among them."""
+        return [(None, self.external + self.grids), *sorted(self.trades.items())]
 
     def deal(self, delta: Decimal) -> list[Part]:
         """Deal out a trade of the user's: sold shares below zero, bought ones above.
@@ -57,9 +69,7 @@ class Ledger:
 
         Nine decimals, and what that leaves over goes to the newest trade, so that the parts always add up.
         """
-        owners: list[Part] = [
-            (owner, has) for owner, has in [(None, self.external), *sorted(self.trades.items())] if has
-        ]
+        owners = [(owner, has) for owner, has in self.owners() if has]
         total = sum((has for _, has in owners), ZERO)
         if total == 0:
             return [(None, delta)]
@@ -76,9 +86,10 @@ class Ledger:
                 self.trades[owner] += delta
 
 
-def ledger_of(symbol: str, mine: Iterable[TradeBook], rows: Rows) -> Ledger:
+def ledger_of(symbol: str, mine: Iterable[TradeBook], rows: Rows, grids: Iterable[Holding] = ()) -> Ledger:
     """Return who has how much of a symbol by our books."""
-    return Ledger(external_qty(rows, symbol), {b.trade.id: broker_qty(b) for b in open_books(mine)})
+    trades = {b.trade.id: broker_qty(b) for b in open_books(mine)}
+    return Ledger(external_qty(rows, symbol), trades, qty_of(grids))
 
 
 def open_books(mine: Iterable[TradeBook]) -> list[TradeBook]:
@@ -86,11 +97,12 @@ def open_books(mine: Iterable[TradeBook]) -> list[TradeBook]:
     return [b for b in mine if b.trade.status == TradeStatus.POSITION]
 
 
-def is_explained(symbol: str, mine: Iterable[TradeBook], rows: Rows, snapshot: Snapshot) -> bool:
-    """Say whether the broker's position of a symbol is what its trades and the external bucket have."""
-    ledger = ledger_of(symbol, mine, rows)
+def is_explained(
+    symbol: str, mine: Iterable[TradeBook], rows: Rows, snapshot: Snapshot, grids: Sequence[Holding] = ()
+) -> bool:
+    """Say whether the broker's position of a symbol is what its trades, its grids and the external bucket have."""
     held = snapshot.positions.get(symbol)
-    return sum(ledger.trades.values(), ledger.external) == (held.qty if held is not None else ZERO)
+    return ledger_of(symbol, mine, rows, grids).total == (held.qty if held is not None else ZERO)
 
 
 def external_qty(rows: Rows, symbol: str) -> Decimal:

@@ -1,14 +1,14 @@
 """Reconciliation: the broker nets by symbol, we do not.
 
-Shares of open trades plus the external bucket equal the broker's quantity. What happened elsewhere is taken
-from the broker's own fills of orders that are not ours (planning.outside.owners deals them out), or from the rows of
-its ledger that move shares (planning.outside.corporate). A difference that neither explains waits out a grace period;
-several at once close nothing.
+Shares of open trades, of grids and of the external bucket add up to the broker's quantity. What happened elsewhere is
+taken from the broker's own fills of orders that are not ours (planning.outside.owners deals them out), or from the rows
+of its ledger that move shares (planning.outside.corporate). A difference that neither explains waits out a grace
+period; several at once close nothing; in a symbol with a grid it pauses that first (planning.grid.health).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,9 @@ from lib.domain.records import Position, QuantityChange, Rows
 from lib.domain.states import PENDING, Change, ControlState
 from lib.planning.books import TradeBook, books, broker_qty, by_symbol, entries, exits, is_settled, live
 from lib.planning.context import Context
-from lib.planning.outside.owners import external_qty, ledger_of, moved_by, open_books, quantity_change
+from lib.planning.grid.health import FOREIGN, pause_changes, plan_drift
+from lib.planning.grid.holdings import Holding, holdings
+from lib.planning.outside.owners import ledger_of, moved_by, open_books, quantity_change
 from lib.planning.protecting.coins import is_fee
 from lib.planning.protecting.halts import is_halted
 
@@ -41,21 +43,33 @@ def plan_reconciliation(
     dealt_out = {c.activity_id for c in rows.changes}
     fills = [f for f in foreign if f.id not in dealt_out]
     trades_of, fills_of, changes_of = by_symbol(books(rows)), _grouped(fills), _grouped(rows.changes)
+    grids_of = holdings(rows)
     actions: list[Action] = []
     problems: list[Problem] = []
     vanished: list[tuple[Write, Problem]] = []
-    for symbol in _symbols(rows, snapshot, fills):
-        mine, here = list(trades_of.get(symbol, ())), fills_of.get(symbol, [])
+    for symbol in _symbols(rows, snapshot, fills, grids_of):
+        mine, here, grids = list(trades_of.get(symbol, ())), fills_of.get(symbol, []), grids_of.get(symbol, ())
         its_rows = replace(rows, changes=tuple(changes_of.get(symbol, ())))
-        blocked = _blocked(mine)
+        blocked = _blocked(mine) or next((each.blocked for each in grids if each.blocked), None)
         if blocked is not None:  # an own order may explain the difference: that is booking's work
-            if here or (first_look and _actual(symbol, snapshot) != _expected(symbol, mine, its_rows)):
+            if here or (first_look and _actual(symbol, snapshot) != _expected(symbol, mine, its_rows, grids)):
                 problems.append(_unresolved(symbol, blocked))
             continue
         if here:
-            actions.append(_deal_out(symbol, here, mine, its_rows))
+            actions.append(_deal_out(symbol, here, mine, its_rows, grids))
             continue
-        step, wrong, gone = _difference(symbol, mine, its_rows, snapshot, context, first_look=first_look)
+        if grids:
+            delta = _actual(symbol, snapshot) - _expected(symbol, mine, its_rows, grids)
+            judged, lasts = _drift(
+                symbol, delta, mine, grids, fresh=_is_fresh(symbol, snapshot, context), context=context
+            )
+            actions.extend(judged)
+            if not lasts:
+                continue
+            if not open_books(mine):
+                problems.append(_unexplained(symbol, delta))
+                continue
+        step, wrong, gone = _difference(symbol, mine, its_rows, snapshot, context, first_look=first_look, grids=grids)
         actions.extend(step)
         problems.extend(wrong)
         vanished.extend(gone)
@@ -69,13 +83,15 @@ def _grouped(things: Iterable[_Thing]) -> Mapping[str, list[_Thing]]:
     return found
 
 
-def _symbols(rows: Rows, snapshot: Snapshot, fills: Iterable[FillActivity]) -> list[str]:
+def _symbols(
+    rows: Rows, snapshot: Snapshot, fills: Iterable[FillActivity], grids_of: Mapping[str, object]
+) -> list[str]:
     """Name every symbol to explain; the user's coins are not.
 
     A coin has other names in fills (`BTC/USD`) and in positions (`BTCUSD`), and its fee is taken from what was bought.
     """
     held = {symbol for symbol, position in snapshot.positions.items() if position.asset_class != COIN}
-    named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | held
+    named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | grids_of.keys() | held
     return sorted(named | {f.symbol for f in fills if "/" not in f.symbol})
 
 
@@ -92,8 +108,8 @@ def _unresolved(symbol: str, why: str) -> Problem:
     return Problem(code="UNRESOLVED", message=f"{symbol}: shares wait for an owner: {why}", symbol=symbol)
 
 
-def _expected(symbol: str, mine: list[TradeBook], rows: Rows) -> Decimal:
-    return sum((broker_qty(b) for b in open_books(mine)), ZERO) + external_qty(rows, symbol)
+def _expected(symbol: str, mine: list[TradeBook], rows: Rows, grids: Sequence[Holding]) -> Decimal:
+    return ledger_of(symbol, mine, rows, grids).total
 
 
 def _actual(symbol: str, snapshot: Snapshot) -> Decimal:
@@ -101,7 +117,10 @@ def _actual(symbol: str, snapshot: Snapshot) -> Decimal:
     return held.qty if held is not None else ZERO
 
 
-def _deal_out(symbol: str, fills: list[FillActivity], mine: list[TradeBook], rows: Rows) -> Write:
+def _deal_out(
+    symbol: str, fills: list[FillActivity], mine: list[TradeBook], rows: Rows, grids: Sequence[Holding]
+) -> Write:
+    """Deal out what was traded elsewhere; a grid in the symbol is paused: its next orders may meet that hand again."""
     ledger = ledger_of(symbol, mine, rows)
     changes: list[RowChange] = []
     for fill in sorted(fills, key=lambda f: f.id):
@@ -120,25 +139,49 @@ def _deal_out(symbol: str, fills: list[FillActivity], mine: list[TradeBook], row
             )
             for owner, part in parts
         )
+    changes += pause_changes(grids, f"{FOREIGN}: {symbol} was traded outside this system")
     return Write(changes=tuple(changes), why=f"{symbol}: traded outside this system", symbol=symbol)
 
 
+def _drift(
+    symbol: str, delta: Decimal, mine: list[TradeBook], grids: Sequence[Holding], *, fresh: bool, context: Context
+) -> tuple[list[Action], bool]:
+    """Judge a symbol with grids; what the fee of coins explains, or a trade of this minute may, is no difference."""
+    fee = sum((each.fee_max for each in grids), ZERO)
+    if delta == 0 or ZERO < -delta <= fee:
+        clear, _ = plan_drift(symbol, ZERO, grids, context)
+        return [*clear, *_clear(mine)], False
+    return ([], False) if fresh else plan_drift(symbol, delta, grids, context)
+
+
+def _unexplained(symbol: str, delta: Decimal) -> Problem:
+    words = f"{text(abs(delta))} shares {'more' if delta > 0 else 'fewer'} than its grids and your own come to"
+    return Problem(code="UNEXPLAINED", message=f"{symbol}: the broker holds {words}", symbol=symbol)
+
+
 def _difference(
-    symbol: str, mine: list[TradeBook], rows: Rows, snapshot: Snapshot, context: Context, *, first_look: bool
+    symbol: str,
+    mine: list[TradeBook],
+    rows: Rows,
+    snapshot: Snapshot,
+    context: Context,
+    *,
+    first_look: bool,
+    grids: Sequence[Holding],
 ) -> tuple[list[Action], list[Problem], list[tuple[Write, Problem]]]:
-    delta = _actual(symbol, snapshot) - _expected(symbol, mine, rows)
+    delta = _actual(symbol, snapshot) - _expected(symbol, mine, rows, grids)
     if delta == 0 or is_fee(symbol, -delta, mine):
         return _clear(mine), [], []
     holders = [b for b in open_books(mine) if b.position is not None and broker_qty(b) * delta < 0]
     if delta > 0 and not holders:
-        steps, problems = _surplus(symbol, mine, rows, snapshot=snapshot, context=context, first_look=first_look)
+        steps, problems = _surplus(symbol, delta, mine, rows, snapshot=snapshot, context=context, first_look=first_look)
         return steps, problems, []
     if _is_fresh(symbol, snapshot, context):
         return [], [], []  # not booked yet is not missing
     if first_look and not open_books(mine):
         return [_opening(symbol, delta, rows, context)], [], []  # sold short by the user
     if not holders and any(live(entries(b)) for b in mine):  # a short entry that fills meanwhile
-        steps, problems = _surplus(symbol, mine, rows, snapshot=snapshot, context=context, first_look=False)
+        steps, problems = _surplus(symbol, delta, mine, rows, snapshot=snapshot, context=context, first_look=False)
         return steps, problems, []
     return _deficit(symbol, delta, mine, holders, rows, snapshot=snapshot, context=context)
 
@@ -164,14 +207,20 @@ def _mark(position: Position, since: datetime | None, why: str) -> Write:
 
 
 def _surplus(
-    symbol: str, mine: list[TradeBook], rows: Rows, *, snapshot: Snapshot, context: Context, first_look: bool
+    symbol: str,
+    qty: Decimal,
+    mine: list[TradeBook],
+    rows: Rows,
+    *,
+    snapshot: Snapshot,
+    context: Context,
+    first_look: bool,
 ) -> Step:
     """Judge shares that the books do not know: at the first look they are the user's.
 
     While trading is on, wait: a sale may not be booked yet, and as positions are read after orders an own entry may
     have filled in between.
     """
-    qty = _actual(symbol, snapshot) - _expected(symbol, mine, rows)
     if _is_fresh(symbol, snapshot, context) or any(live(entries(b)) for b in mine):
         waiting = _unresolved(symbol, f"{text(qty)} more than the books explain, while orders fill")
         return [LookAgain(why=waiting.message, symbol=symbol)], [waiting]

@@ -208,7 +208,8 @@ def _grow(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, n
     blocker = _blocking_entry(book, refused, sent.body)
     if blocker is not None:
         actions, problems = cancel(blocker, context, "its remainder would be a wash trade against the stop")
-        return actions, (*problems, uncovered(book, qty, f"waits for {blocker.client_order_id} to end"))
+        cause = "broker_pending_cancel" if blocker.order_status == PENDING_CANCEL else None
+        return actions, (*problems, uncovered(book, qty, f"waits for {blocker.client_order_id} to end", cause=cause))
     foreign = _in_the_way(book, snapshot, sent.body, namespace)
     if foreign is not None:
         why = f"the order {foreign.client_order_id}, which is not ours, would trade with the {sent.body['type']} order"

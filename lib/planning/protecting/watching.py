@@ -20,17 +20,25 @@ from lib.planning.protecting.steps import tops, trades_now
 from lib.planning.terms import is_better, is_long, rests_at_target, target_of, wanted
 
 
-def closing_price(quote: Quote | None, trade: Trade, context: Context) -> Decimal | None:
-    """Return what the trade's shares would be closed at now: the bid of a long trade; None by a quote not to go by.
+def usable(quote: Quote | None, symbol: str, context: Context) -> Quote | None:
+    """Return a quote to go by: whole, not crossed, not old; None for any other.
 
     What was quoted before the open is not what an order of the session gets.
     """
     if quote is None or quote.bid is None or quote.ask is None or quote.bid > quote.ask:
         return None
-    opened = None if is_coin(trade.symbol) or context.session is None else context.session.open
+    opened = None if is_coin(symbol) or context.session is None else context.session.open
     if context.now - quote.at > context.limits.quote_age_max or (opened is not None and quote.at < opened):
         return None
-    return quote.bid if is_long(trade) else quote.ask
+    return quote
+
+
+def closing_price(quote: Quote | None, trade: Trade, context: Context) -> Decimal | None:
+    """Return what the trade's shares would be closed at now: the bid of a long trade; None by a quote not to go by."""
+    found = usable(quote, trade.symbol, context)
+    if found is None:
+        return None
+    return found.bid if is_long(trade) else found.ask
 
 
 def is_fraction(qty: Decimal) -> bool:

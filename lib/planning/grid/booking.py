@@ -1,0 +1,240 @@
+"""What the broker shows of grids becomes rows: orders, fills, round trips, and the end of a start.
+
+Each grid is booked in one transaction of its own. Rows that are gone (a database that was lost or cleaned) are made
+again from the names of the orders, which tell grid, cell, side and number; what they hold is then folded as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from lib.domain.actions import Insert, RowChange, Update, Write
+from lib.domain.facts import BrokerOrder, FillActivity, Problem, Snapshot
+from lib.domain.grids import GridStatus, Strategy
+from lib.domain.limits import Limits
+from lib.domain.money import ZERO, storable
+from lib.domain.records import Order, Rows
+from lib.domain.states import ENDED, REJECTED, UNSENT
+from lib.planning.booking.booking import by_order, new_fills, sync_orders
+from lib.planning.booking.chains import follow
+from lib.planning.booking.sync import Seen, facts_of, index
+from lib.planning.grid.books import (
+    GRID_ORDER,
+    GridBook,
+    GridRows,
+    book_of,
+    grid_rows,
+    initial_orders,
+    is_level,
+    live_orders,
+)
+from lib.planning.grid.lots import Trip
+from lib.planning.grid.reading import status_of
+from lib.planning.protecting.halts import halt
+
+NAME = re.compile(
+    r"(?P<namespace>[^-]+)-g(?P<id>\d{1,18})-(?:start|close|c(?P<cell>-?\d{1,9}))-(?:buy|sell)-(?P<attempt>\d{1,9})"
+)
+"""What `lib.domain.ids.grid_id` writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridBooking:
+    """The rows to write, the strategies they belong to, and what a person should know of them."""
+
+    writes: tuple[Write, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    moved: frozenset[int] = frozenset()
+
+
+def strategy_named(client_order_id: str, namespace: str) -> int | None:
+    """Return the grid that an order of ours belongs to by its name; None for any other order."""
+    name = NAME.fullmatch(client_order_id)
+    return int(name["id"]) if name is not None and name["namespace"] == namespace else None
+
+
+def lost_since(rows: Rows) -> datetime | None:
+    """Return from when on the broker's orders have to be read: some grid that has started has no row of an order.
+
+    Most often it had nothing to buy and was started a moment ago; else its rows are gone.
+    """
+    over = {GridStatus.STOPPED, GridStatus.REJECTED}
+    started = [
+        each.strategy.started_at
+        for each in grid_rows(rows)
+        if not each.orders and each.strategy.started_at is not None and status_of(each.strategy) not in over
+    ]
+    return min(started, default=None)
+
+
+def pause_values(reason: str) -> dict[str, object]:
+    """Return what pausing writes: the tick is taken away, and ticking it again goes on."""
+    return {"status": GridStatus.PAUSED, "reason": reason, "approve": False}
+
+
+def book_grids(rows: Rows, snapshot: Snapshot, now: datetime, limits: Limits) -> GridBooking:
+    """Bring the rows of all grids to what the snapshot shows."""
+    if not rows.grids:
+        return GridBooking()
+    seen, activities = index(snapshot), by_order(snapshot.fills)
+    unknown = _unknown(rows, snapshot)
+    writes: list[Write] = []
+    problems: list[Problem] = []
+    moved: set[int] = set()
+    for each in grid_rows(rows):
+        changes, wrong = _book(each, unknown.get(each.strategy.id, ()), seen, activities, rows, now=now, limits=limits)
+        problems.extend(wrong)
+        if changes:
+            moved.add(each.strategy.id)
+            why = f"book grid {each.strategy.id} {each.strategy.symbol}"
+            writes.append(Write(changes=tuple(changes), why=why, symbol=each.strategy.symbol))
+    return GridBooking(writes=tuple(writes), problems=tuple(problems), moved=frozenset(moved))
+
+
+def _book(
+    each: GridRows,
+    gone: Iterable[BrokerOrder],
+    seen: Seen,
+    activities: Mapping[str, list[FillActivity]],
+    rows: Rows,
+    *,
+    now: datetime,
+    limits: Limits,
+) -> tuple[list[RowChange], list[Problem]]:
+    made = [Insert(table="order_execution", values=_row(each.strategy, order)) for order in gone]
+    if made:
+        return list(made), []  # with its orders the grid is booked in the next round
+    orders, changes, problems = sync_orders(each.orders, seen, now)
+    if any(p.code == "FOREIGN_ORDER_UNDER_OUR_ID" for p in problems):
+        scope = f"symbol:{each.strategy.account}:{orders[0].symbol}"
+        reason = "an order that is not ours stands under one of our ids"
+        changes.extend(halt(rows.controls, each.strategy.account, scope, reason, now))
+    links = follow(orders, seen)
+    if links:
+        return [*changes, *links, *_changed_outside(each.strategy, orders)], problems
+    fills, inserts = new_fills(orders, each.fills, activities)
+    sorted_fills = sorted((*each.fills, *fills), key=lambda f: (f.transaction_time, f.activity_id))
+    after = replace(each, orders=orders, fills=tuple(sorted_fills))
+    changes.extend(inserts)
+    book = book_of(after, limits)
+    if isinstance(book, GridBook) and is_level(book):
+        changes.extend(_trips(book, rows.round_trips))
+        changes.extend(_status(book))
+    return changes, problems
+
+
+def _unknown(rows: Rows, snapshot: Snapshot) -> Mapping[int, list[BrokerOrder]]:
+    """Return the orders that are named after a grid of `rows` and have no row, in the order they were sent."""
+    names = {o.client_order_id for o in rows.orders} | {o.alpaca_order_id for o in rows.orders}
+    shown = (*snapshot.live, *snapshot.by_id.values(), *(o for o in snapshot.by_client_id.values() if o is not None))
+    found: dict[int, list[BrokerOrder]] = {}
+    for order in {o.id: o for o in shown}.values():
+        if order.client_order_id in names or order.id in names or order.qty is None or order.submitted_at is None:
+            continue
+        strategy = strategy_named(order.client_order_id, rows.account.namespace)
+        if strategy is not None:
+            found.setdefault(strategy, []).append(order)
+    return {strategy: sorted(orders, key=_number) for strategy, orders in found.items()}
+
+
+def _number(order: BrokerOrder) -> int:
+    return int(order.client_order_id.rpartition("-")[2])
+
+
+def _row(strategy: Strategy, order: BrokerOrder) -> dict[str, object]:
+    """Return the row of an order as the broker shows it; its frozen body is lost, and never needed again."""
+    name = NAME.fullmatch(order.client_order_id)
+    assert name is not None
+    return {
+        "account": strategy.account,
+        "trade_id": None,
+        "strategy_id": strategy.id,
+        "cell": None if name["cell"] is None else int(name["cell"]),
+        "attempt": int(name["attempt"]),
+        "client_order_id": order.client_order_id,
+        "order_type": GRID_ORDER,
+        "kind": order.kind,
+        "side": order.side,
+        "symbol": order.symbol,
+        "qty": order.qty,
+        "time_in_force": order.time_in_force,
+        "limit_price": order.limit_price,
+        "created_at": order.submitted_at,
+        "submitted_at": order.submitted_at,
+        "acknowledged_at": order.submitted_at,
+        "ended_at": (order.ended_at or order.filled_at or order.submitted_at) if order.status in ENDED else None,
+        **facts_of(order),
+    }
+
+
+def _changed_outside(strategy: Strategy, orders: Iterable[Order]) -> list[RowChange]:
+    """Pause a grid whose order somebody edited in the broker's app: its prices are no longer those of its levels."""
+    if status_of(strategy) is not GridStatus.RUNNING:
+        return []
+    edited = [o.client_order_id for o in orders if o.order_status == "replaced"]
+    reason = f"GRID_EDITED: {edited[-1]} was changed outside this system; approve the grid again to place its own"
+    return [_update(strategy, pause_values(reason))]
+
+
+def _trips(book: GridBook, written: frozenset[tuple[str, str]]) -> list[RowChange]:
+    return [
+        Insert(table="round_trip", values=_trip_row(book, trip))
+        for trip in book.ledger.trips
+        if (trip.entry, trip.exit) not in written
+    ]
+
+
+def _trip_row(book: GridBook, trip: Trip) -> dict[str, object]:
+    return {
+        "account": book.strategy.account,
+        "strategy_id": book.strategy.id,
+        "symbol": book.grid.symbol,
+        "cell": trip.cell,
+        "entry_fill": trip.entry,
+        "exit_fill": trip.exit,
+        "qty": trip.qty,
+        "entry_price": trip.entry_price,
+        "exit_price": trip.exit_price,
+        "gross": storable(trip.gross),
+        "fees": storable(trip.fees),
+        "net": storable(trip.net),
+        "pnl_bps": storable(trip.pnl_bps),
+        "opened_at": trip.opened_at,
+        "closed_at": trip.closed_at,
+        "hold_s": int((trip.closed_at - trip.opened_at).total_seconds()),
+        "policy": trip.policy,
+    }
+
+
+def _status(book: GridBook) -> list[RowChange]:
+    """End a start: once the initial order is over, the grid runs by what it brought; without any, it is refused."""
+    status, initial = status_of(book.strategy), initial_orders(book, book.grid)
+    if status is GridStatus.REJECTED and book.ledger.inventory != 0:
+        return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": "its first order filled after all"})]
+    if status is not GridStatus.STARTING or any(o in live_orders(book) for o in initial):
+        return []
+    if not initial or _filled(initial) > 0:
+        return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": None})]
+    return [_update(book.strategy, {"status": GridStatus.REJECTED, "reason": _why(initial[-1])})]
+
+
+def _filled(orders: Iterable[Order]) -> Decimal:
+    return sum((o.filled_qty for o in orders), ZERO)
+
+
+def _why(order: Order) -> str:
+    if order.reject_reason:
+        return f"BROKER: the broker refused the first order: {order.reject_reason}"
+    if order.order_status == REJECTED:
+        return "BROKER: the broker refused the first order after it had taken it"
+    if order.order_status == UNSENT:
+        return "UNSENT: the first order never reached the broker"
+    return f"BROKER: the first order was {order.order_status} without a fill"
+
+
+def _update(strategy: Strategy, values: Mapping[str, object]) -> Update:
+    return Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
