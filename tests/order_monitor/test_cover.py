@@ -153,6 +153,15 @@ def test_a_cancel_is_asked_for_once_a_pass_and_then_waited_for():
     assert kinds(plan_cover(kept, look, context(now=NOW + 5 * MINUTE), "ns")[0]) == ["Cancel"]
 
 
+@pytest.mark.parametrize(("status", "cause"), [("partially_filled", None), ("pending_cancel", "broker_pending_cancel")])
+def test_that_the_broker_has_not_ended_the_rest_of_the_entry_is_the_cause_once_it_says_so(status, cause):
+    journal, _, _ = bought(**DAY)
+    asked = order(order_status=status, filled_qty=D("4"), cancel_requested_at=NOW)
+    kept = book(asked, trade=journal, fills=(fill(qty=D("4")),))
+    _, problems = plan_cover(kept, snapshot(held("4")), context(), "ns")
+    assert [(p.code, p.cause) for p in problems] == [("UNCOVERED", cause)]
+
+
 @pytest.mark.case("fail-E4")
 @pytest.mark.parametrize("status", ["pending_cancel", "pending_replace"])
 @pytest.mark.parametrize("where", ["parent", "leg"])

@@ -28,6 +28,7 @@ from tests.order_monitor.protecting import (
 HALF = D("0.5")
 EVENING = CLOSE + 120 * MINUTE
 MORNING = OPEN - 15 * MINUTE
+CLOSED_AT_MARKET = write_wanted(Wanted(close_by=13))
 
 
 @pytest.mark.case("fail-E17")
@@ -230,6 +231,18 @@ def test_an_order_of_another_trade_that_holds_the_shares_is_not_called_foreign()
     other = broker_exit(id="X1", client_order_id="ns-t8-exit-1")
     planned = step(owning(**STOPPED), look(free="0", live=(other,)))
     assert [p.cause for p in planned[1]] == ["broker_pending_cancel"]
+
+
+@pytest.mark.parametrize(
+    ("name", "acts", "cause"),
+    [(None, ["LookAgain"], "broker_pending_cancel"), ("from-the-app", [], "foreign_order")],
+    ids=["not released yet", "held by another order"],
+)
+def test_shares_that_a_close_does_not_get_are_told_with_who_holds_them(name, acts, cause):
+    theirs = () if name is None else (broker_exit(id="X1", client_order_id=name),)
+    kept = owning(*oco(order_status="cancelled", leg={"order_status": "cancelled"}), wanted=CLOSED_AT_MARKET)
+    actions, problems = step(kept, look(free="0", live=theirs))
+    assert (kinds(actions), [p.cause for p in problems]) == (acts, [cause])
 
 
 FROM_THE_APP = broker_exit(id="X1", client_order_id="from-the-app")

@@ -24,7 +24,7 @@ from lib.planning.books import TradeBook, entries, exits, generation, live
 from lib.planning.context import Context
 from lib.planning.protecting.coins import owned_now
 from lib.planning.protecting.exit_orders import submit_exit
-from lib.planning.protecting.steps import NOTHING, Step, cancel, tops, trades_now, wait
+from lib.planning.protecting.steps import NOTHING, Step, cancel, held_back, tops, trades_now
 from lib.planning.protecting.watching import is_fraction
 from lib.planning.terms import closes_at_market, is_long, is_worse, signed, wanted
 
@@ -52,7 +52,7 @@ def plan_close(book: TradeBook, snapshot: Snapshot, context: Context, namespace:
         return None  # not booked yet, or gone: cover tells which
     qty = min(owned_now(book, snapshot), signed(position.qty_available, trade))
     if qty <= 0:
-        return wait(book, context, "the broker has not released the shares of the cover yet")
+        return held_back(book, owned_now(book, snapshot), snapshot, context, namespace)
     body = market_exit_body(exit_id(namespace, trade.id, generation(book)), trade.symbol, qty, side=trade.side)
     said = f"{why}: {body['side']} {text(qty)} at market"
     return (submit_exit(trade, Role.EXIT, body, context.now, said),), ()

@@ -12,7 +12,7 @@ from decimal import Decimal
 from lib.domain.actions import Submit, Write
 from lib.domain.bodies import Body, is_coin, limit_exit_body, market_exit_body, readable
 from lib.domain.facts import BrokerOrder, Problem, Refusal, Snapshot
-from lib.domain.ids import exit_id, is_ours
+from lib.domain.ids import exit_id
 from lib.domain.limits import BOOKING_LAG_MAX
 from lib.domain.money import ZERO, text, whole_down
 from lib.domain.records import Control, Order
@@ -37,7 +37,18 @@ from lib.planning.protecting.excess import plan_emptied
 from lib.planning.protecting.exit_orders import is_exempt, protective, submit_exit
 from lib.planning.protecting.lost import is_past_limit, lost_problem
 from lib.planning.protecting.splits import is_stale, plan_split
-from lib.planning.protecting.steps import NOTHING, Step, cancel, is_due_later, tops, uncovered, update, wait
+from lib.planning.protecting.steps import (
+    NOTHING,
+    Step,
+    cancel,
+    held_back,
+    is_due_later,
+    not_ours,
+    tops,
+    uncovered,
+    update,
+    wait,
+)
 from lib.planning.protecting.watching import has_reached, is_fraction, stop_in_the_way
 from lib.planning.terms import closes_at_market, closing_verb, entry_of, signed, target_of, wanted
 
@@ -199,7 +210,7 @@ def _grow(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, n
         return (), _told(book, qty, said, context, cause=IMPOSED.get(refused[-1]))
     free = min(qty, signed(position.qty_available, trade))
     if free <= 0:
-        return _held_back(book, qty, snapshot, context, namespace)
+        return held_back(book, qty, snapshot, context, namespace)
     part = stepped(free) if is_coin(trade.symbol) or free < 1 else whole_down(free)
     little = too_little(trade.symbol, part, entry_of(trade))
     if little is not None:
@@ -232,37 +243,17 @@ def _no_position(book: TradeBook, qty: Decimal, context: Context) -> Step:
     )
 
 
-def _held_back(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, namespace: str) -> Step:
-    """Wait for shares that other orders hold; name the one that is not ours, if one is."""
-    foreign = _not_ours(book, snapshot, namespace, closes=True)
-    if foreign is None:
-        return wait(book, context, "the broker holds the shares for other orders", cause="broker_pending_cancel")
-    why = f"the order {foreign.client_order_id}, which is not ours, holds the shares"
-    return (), (uncovered(book, qty, why, cause="foreign_order"),)
-
-
 def _in_the_way(book: TradeBook, snapshot: Snapshot, body: Body, namespace: str) -> BrokerOrder | None:
     """Find the order for which the broker refused the trade's newest exit, of the same type, as a wash trade.
 
     Another type may be taken beside it, and what came since may not be in the way: then the broker is asked.
     """
     newest = [o for o in exits(book) if o.parent_id is None][-1:]
-    foreign = _not_ours(book, snapshot, namespace, closes=False)
+    foreign = not_ours(book, snapshot, namespace, closes=False)
     if foreign is None or not newest or newest[0].order_status != REJECTED or newest[0].kind != body["type"]:
         return None
     came_since = foreign.submitted_at is not None and foreign.submitted_at > newest[0].created_at
     return None if came_since or _refusal(newest[0]) is not Refusal.WASH_TRADE else foreign
-
-
-def _not_ours(book: TradeBook, snapshot: Snapshot, namespace: str, *, closes: bool) -> BrokerOrder | None:
-    """Find a live order that somebody else sent, of the side that closes the trade or of the other."""
-    mine = {o.alpaca_order_id for o in book.orders}
-    for order in snapshot.live:
-        if order.symbol != book.trade.symbol or (order.side == closing_verb(book.trade)) is not closes:
-            continue
-        if order.id not in mine and not is_ours(order.client_order_id, namespace):
-            return order
-    return None
 
 
 def _told(

@@ -1,4 +1,4 @@
-"""What plans of protection are made of: cancel once a pass, wait, and say which shares have no stop."""
+"""What plans of protection are made of: cancel once a pass, wait, say which shares have no stop and who holds them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from decimal import Decimal
 
 from lib.domain.actions import Action, Cancel, LookAgain, Update
 from lib.domain.bodies import is_coin
-from lib.domain.facts import Problem
+from lib.domain.facts import BrokerOrder, Problem, Snapshot
+from lib.domain.ids import is_ours
 from lib.domain.money import text
 from lib.domain.records import Order
 from lib.planning.books import TradeBook, covered_qty, exits, is_live, owned_qty
 from lib.planning.context import Context
+from lib.planning.terms import closing_verb
 
 Step = tuple[tuple[Action, ...], tuple[Problem, ...]]
 NOTHING: Step = ((), ())
@@ -49,6 +51,26 @@ def wait(book: TradeBook, context: Context, why: str, *, cause: str | None = Non
     if not trades_now(book.trade.symbol, context):
         return (), problems  # outside the session nothing settles before the open
     return (LookAgain(why=why, symbol=book.trade.symbol),), problems
+
+
+def held_back(book: TradeBook, qty: Decimal, snapshot: Snapshot, context: Context, namespace: str) -> Step:
+    """Wait for shares that other orders hold; name the one that is not ours, if one is."""
+    foreign = not_ours(book, snapshot, namespace, closes=True)
+    if foreign is None:
+        return wait(book, context, "the broker holds the shares for other orders", cause="broker_pending_cancel")
+    why = f"the order {foreign.client_order_id}, which is not ours, holds the shares"
+    return (), (uncovered(book, qty, why, cause="foreign_order"),)
+
+
+def not_ours(book: TradeBook, snapshot: Snapshot, namespace: str, *, closes: bool) -> BrokerOrder | None:
+    """Find a live order that somebody else sent, of the side that closes the trade or of the other."""
+    mine = {o.alpaca_order_id for o in book.orders}
+    for order in snapshot.live:
+        if order.symbol != book.trade.symbol or (order.side == closing_verb(book.trade)) is not closes:
+            continue
+        if order.id not in mine and not is_ours(order.client_order_id, namespace):
+            return order
+    return None
 
 
 def uncovered(book: TradeBook, qty: Decimal, why: str, *, cause: str | None = None) -> Problem:
