@@ -1,6 +1,6 @@
 """How long a stage takes to start, and to find nothing to do, against what Python and its libraries take.
 
-Then what a pass costs as live orders grow, from ten to ten thousand.
+Then what a pass costs as live orders grow, from ten to ten thousand, and what a look over many grids does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import growth
+from bench import grids, growth
 from bench.checkout import SetUpError
 from bench.rows import report
 from bench.stages import measurements
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"  {name}")
             print()
             is_linear = growth.report(growth.measure(Path(directory) / "growth"))
+            print()
+            is_linear = grids.report(grids.measure(Path(directory) / "grids")) and is_linear
         except (SetUpError, RunError) as error:
             print(error, file=sys.stderr)
             return 1

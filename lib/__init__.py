@@ -27,6 +27,7 @@ planning/       rules, pure
                 grid/levels.py grid/lots.py grid/ledger.py grid/desired.py grid/numbers.py what a grid holds and wants
                 grid/reading.py grid/books.py grid/booking.py grid/starting.py grid/diff.py grid/plan.py in the stages
                 grid/ending.py grid/trailing.py grid/health.py how it ends, moves and is paused; grid/holdings.py
+                grid/posting.py the fees of its fills, and its round trips by them
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py
@@ -52,11 +53,12 @@ paper_broker/   another program: a local Alpaca
                 exchange/records.py exchange/refusal.py exchange/replacing.py exchange/rows.py exchange/rules.py
                 exchange/settlement.py exchange/ticket.py exchange/wash.py
 simulation/     world.py the only thing that drives stages in simulated time; faults.py evidence.py
-                replaying.py a World with a table of decisions; story.py replay_arguments.py what to replay
+                replaying.py replayed_grids.py a World with a table; story.py replay_arguments.py what of it
                 lifecycles/shape.py lifecycles/plain.py lifecycles/days.py lifecycles/market.py lifecycles/asked.py
                 lifecycles/surprises.py lifecycles/kinds.py lifecycles/causes.py whole lives of trades as data
                 playing.py a life step by step, judged by judging.py; points.py around.py what may befall it;
                 snapshots.py lives put aside; explore.py every fault, alone and in pairs; drawn.py lives by a seed
+                grids.py grids by a seed; grid_stories.py what is drawn of them; grid_rules.py what must hold of them
                 deliberate defects of the stages, as patches, and the schedules that show them, in mutants/
                 proof/tasks.py proof/campaign.py proof/page.py proof/arguments.py proof/writing.py over all cores
                 fuzzing.py decision rows as nobody should write them: fuzz/rows.py fuzz/situations.py fuzz/payloads.py

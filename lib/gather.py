@@ -103,7 +103,7 @@ def position_monitor_snapshot(
 
 
 def recent_rows(store: Store, rows: Rows, snapshot: Snapshot) -> Rows | None:
-    """Read the trades that the fees of a look may be for, ended ones too; None for a look without fees."""
+    """Read the trades and grids that the fees of a look may be for, ended ones too; None for a look without fees."""
     if snapshot.fees_from is None:
         return None
     since = datetime.combine(snapshot.fees_from, time.min, tzinfo=UTC)

@@ -26,8 +26,8 @@ from lib.planning.context import Context
 from lib.planning.deciding.decisions import as_stamped
 from lib.planning.deciding.entries import is_unfinished
 from lib.planning.grid.health import told
-from lib.planning.grid.holdings import awaits_start, grids_round_the_clock
-from lib.planning.grid.starting import grids_as_stamped
+from lib.planning.grid.holdings import grids_round_the_clock
+from lib.planning.grid.starting import awaits_start, grids_as_stamped
 from lib.planning.overdue import overdue
 from lib.planning.protecting.coins import trades_round_the_clock
 from lib.planning.protecting.halts import freeze

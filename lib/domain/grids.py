@@ -136,7 +136,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrip:
-    """One row of `round_trip`: a lot, or a part of one, from its entry to its exit. Money in dollars."""
+    """One row of `round_trip`: a lot, or a part of one, from its entry to its exit. Money in dollars.
+
+    It is told anew once the broker has posted the fees of its fills.
+    """
 
     id: int
     account: str
@@ -156,3 +159,4 @@ class RoundTrip:
     closed_at: datetime
     hold_s: int
     policy: str  # matched, initial, close
+    version: int = 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from lib.domain.grids import Strategy
+from lib.domain.grids import RoundTrip, Strategy
 from lib.domain.money import ZERO
 
 
@@ -287,3 +287,4 @@ class Rows:
     namespaces: frozenset[str] = field(default_factory=frozenset)  # older ones of the account; a backfill reads them
     grids: tuple[Strategy, ...] = ()
     round_trips: frozenset[tuple[str, str]] = field(default_factory=frozenset)  # of `grids`: entry and exit fill
+    trips: tuple[RoundTrip, ...] = ()  # the same rows whole; a history alone has them

@@ -16,7 +16,7 @@ JOURNAL, ORDER = "trade_journal", "order_execution"
 PERMANENT = (JOURNAL, ORDER, "fill", "quantity_change", "round_trip")
 """Tables whose rows are never deleted."""
 
-VERSIONED = frozenset({JOURNAL, ORDER, "fill"})
+VERSIONED = frozenset({JOURNAL, ORDER, "fill", "round_trip"})
 STAGES = ("order_executor-", "order_monitor-", "position_monitor-")
 """How the run ids of passes begin. A backfill may take back an end, a pass may not."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from lib.domain.actions import Action, Cancel, LookAgain, Plan
+from lib.domain.actions import Action, Cancel, LookAgain, Plan, Write
 from lib.domain.facts import FillActivity, Problem, Snapshot
 from lib.domain.records import Rows
 from lib.planning.booking.booking import book
@@ -19,6 +19,7 @@ from lib.planning.deciding.decisions import stamp_approvals
 from lib.planning.deciding.resting import cancel_expired_entries
 from lib.planning.grid.booking import book_grids
 from lib.planning.grid.plan import plan_grids, plan_prices
+from lib.planning.grid.posting import plan_grid_fees
 from lib.planning.outside.corporate import plan_corporate_actions
 from lib.planning.outside.reconcile import plan_reconciliation
 from lib.planning.protecting.cancelling import cancel_strays
@@ -80,7 +81,7 @@ def plan_position_monitor(
 ) -> Plan:
     """Book what happened; once the books are level, value the positions and explain every difference.
 
-    `recent` are the trades that posted fees may be for, if this look books fees.
+    `recent` are the trades and grids that posted fees may be for, if this look books fees.
     """
     stamps = stamp_approvals(rows, context.now)
     of_trades = book(rows, snapshot, context.now, context.calendar)
@@ -91,7 +92,10 @@ def plan_position_monitor(
     corporate = plan_corporate_actions(rows, snapshot, context)
     if corporate.writes:
         return Plan(actions=(*stamps, *corporate.writes), problems=(*booking.problems, *corporate.problems))
-    fees = () if recent is None else plan_fees(rows, recent, snapshot, context.now)
+    fees: tuple[Write, ...] = ()
+    if recent is not None:
+        of_fills = plan_grid_fees(rows, recent, snapshot, context.limits)
+        fees = (*plan_fees(rows, recent, snapshot, context.now), *of_fills)
     if fees:
         return Plan(actions=(*stamps, *fees), problems=(*booking.problems, *corporate.problems))
     first_look = not any(run.stage == "position_monitor" for run in rows.last_runs)

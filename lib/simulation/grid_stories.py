@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
+from typing import Any
 
 from lib.domain.grids import GridKind, Spacing, Straddle
 from lib.domain.money import ZERO, text
@@ -31,6 +32,14 @@ COIN_STEPS = (Decimal(5), Decimal(8), Decimal(12))
 
 CALM, TROUBLED, IN_PARTS, BOTH = "calm", "faults", "parts", "faults and parts"
 MANNERS = (CALM, CALM, TROUBLED, TROUBLED, IN_PARTS, BOTH)
+LAGS = {
+    "cancel_latency_s": (0, 2, 20),
+    "release_lag_s": (0, 0, 2),
+    "ack_latency_s": (0, 0, 2, 20),
+    "list_lag_s": (0, 0, 3),
+    "booking_lag_s": (0, 0, 3),
+}
+"""How slow a broker may be, in seconds; all shorter than looks that come to rest are apart."""
 CALLS_MOST = 20
 """About as many calls as a look makes that books and places."""
 
@@ -63,7 +72,7 @@ class Story:
     start_faults: Mapping[int, str]
     moves: tuple[Move, ...]
     partial_rate: Decimal = ZERO
-    cancel_latency_s: Decimal = ZERO
+    lags: Mapping[str, Any] = field(default_factory=dict)  # switches of the paper broker
     ends: bool = False  # in the end a person has it flattened
     refused: bool = False  # its levels lie closer than a cent
 
@@ -77,6 +86,15 @@ class Story:
         """Say whether the reverse story of the seed comes to exactly the same: nothing random differs."""
         arithmetic = self.columns["spacing"] == Spacing.ARITHMETIC
         return self.manner == CALM and self.lot == WHOLE and arithmetic and not self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a story stood after a look, in terms that are the same for its mirror."""
+
+    numbers: tuple[Decimal, ...]
+    resting: frozenset[tuple[bool, Decimal, Decimal]]
+    """Whether it opens, how far from the centre towards the far end, what is left."""
 
 
 def drawn(seed: int, kind: GridKind) -> Story:
@@ -117,8 +135,8 @@ def _spot(seed: int) -> Story:
         start_faults=_faults(dice) if troubled else {},
         moves=_moves(dice, prices[1:], troubled=troubled, night=0.6 if lot == PARTS else 0.15),
         partial_rate=Decimal(dice.choice(("0.3", "0.6", "0.9"))) if in_parts else ZERO,
-        cancel_latency_s=Decimal(dice.choice((0, 2, 20))) if in_parts else ZERO,
-        ends=dice.random() < 0.3,
+        lags={name: Decimal(dice.choice(seconds)) for name, seconds in LAGS.items()} if in_parts else {},
+        ends=dice.random() < 0.25,
         refused=refused,
     )
 
@@ -153,7 +171,7 @@ def _range(dice: Random, cells: int, steps: tuple[Decimal, ...]) -> tuple[Decima
 def _quantity(dice: Random, lot: str) -> str:
     if lot == WHOLE:
         return str(dice.randint(1, 7))
-    return dice.choice(("0.5", "1.25", "2.037")) if lot == PARTS else dice.choice(("0.01", "0.1", "0.2503"))
+    return dice.choice(("0.5", "1.25", "2.037")) if lot == PARTS else dice.choice(("0.03", "0.1", "0.2503"))
 
 
 def _path(dice: Random, lower: Decimal, upper: Decimal, cells: int) -> list[Decimal]:
@@ -181,8 +199,8 @@ def _moves(dice: Random, prices: list[Decimal], *, troubled: bool, night: float)
                 price=price,
                 jumps=dice.random() < 0.2,
                 looks=looks,
-                beside=looks and dice.random() < 0.3,
-                again=looks and dice.random() < 0.2,
+                beside=looks and dice.random() < 0.2,
+                again=looks and dice.random() < 0.15,
                 cancels=dice.randrange(100) if looks and troubled and dice.random() < 0.15 else None,
                 night=number == dark,
                 rests=not struck or dice.random() < 0.5,
@@ -195,3 +213,11 @@ def _moves(dice: Random, prices: list[Decimal], *, troubled: bool, night: float)
 def _faults(dice: Random) -> dict[int, str]:
     """Draw one or two faults of a look: at which of its calls, and the n-th kind of what may befall that call."""
     return {dice.randint(1, CALLS_MOST): f"{ANY}{dice.randrange(1000)}" for _ in range(dice.choice((1, 1, 2)))}
+
+
+def first_difference(spot: list[Mark], reverse: list[Mark]) -> str:
+    """Say where a story and its mirror part."""
+    for number, (one, other) in enumerate(zip(spot, reverse, strict=False), 1):
+        if one != other:
+            return f"at the rest number {number} the spot grid stands at {one}, its mirror at {other}"
+    return f"the spot grid came to rest {len(spot)} times, its mirror {len(reverse)} times"

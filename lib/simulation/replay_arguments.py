@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from lib.config import REPOSITORY
+from lib.domain.grids import Spacing
 from lib.errors import ConfigError
-from lib.simulation.story import Story
+from lib.simulation.story import GridOfStory, Story
 
 ABOUT = """Run the whole system over recorded prices, in simulated time: the decisions of a CSV file become orders on
 the built-in paper broker, the three stages run as the crontab has them, and the journal is printed at the end. The
@@ -32,6 +34,31 @@ DEMO: dict[str, Any] = {
     "out": REPOSITORY / "var" / "demo",
 }
 
+DEMO_GRIDS = (
+    GridOfStory(
+        symbol="ACME",
+        levels=13,
+        spacing=Spacing.ARITHMETIC,
+        reach=Decimal(2),
+        qty=Decimal(4),
+        begins=3,
+        ends=False,
+    ),
+    GridOfStory(
+        symbol="BTC/USD",
+        levels=9,
+        spacing=Spacing.GEOMETRIC,
+        reach=Decimal("2.5"),
+        qty=Decimal("0.02"),
+        begins=5,
+        ends=True,
+    ),
+)
+"""The demo's grids. Nothing of theirs is recorded: their prices are made up (`data/assets.json`).
+
+The coins have one night: they are looked after round the clock, and a demo has no time for more.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser."""
@@ -42,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument(
-        "--demo", action="store_true", help="replay the week and the decisions that come with this project"
+        "--demo", action="store_true", help="replay the week, the decisions and the grids that come with this project"
     )
     main.add_argument("--prices", type=Path, metavar="DIR", help="the directory of price files")
     main.add_argument("--decisions", type=Path, metavar="FILE.csv", help="the decisions")
@@ -72,6 +99,7 @@ def story_of(options: argparse.Namespace) -> Story:
         last=chosen["last"],
         seed=options.seed,
         directory=chosen["out"],
+        grids=DEMO_GRIDS if options.demo and options.prices is None else (),
     )
 
 

@@ -13,7 +13,7 @@ from lib.domain.grids import RoundTrip, Strategy
 from lib.domain.money import ZERO
 from lib.domain.records import Fill, Order
 from lib.store import tables
-from lib.store.fetch import FILL, ORDER, STRATEGY, Query, records
+from lib.store.fetch import FILL, ORDER, ROUND_TRIP, STRATEGY, Query, records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ _ORDERS = Query(ORDER.select(_ORDER.strategy_id.in_(_IDS)).order_by(_ORDER.id))
 _ORDER_IDS = select(_ORDER.id).where(_ORDER.strategy_id.in_(_IDS))
 _FILLS = Query(FILL.select(_FILL.order_id.in_(_ORDER_IDS)).order_by(_FILL.id))
 _TRIPS = Query(select(_TRIP.entry_fill, _TRIP.exit_fill).where(_TRIP.strategy_id.in_(_IDS)))
+_WHOLE_TRIPS = Query(ROUND_TRIP.select(_TRIP.strategy_id.in_(_IDS)).order_by(_TRIP.id))
 
 
 def read(connection: Connection, ids: Sequence[int]) -> StrategyRows:
@@ -62,3 +63,8 @@ def read(connection: Connection, ids: Sequence[int]) -> StrategyRows:
         fills=records(connection, FILL, _FILLS, which),
         round_trips=frozenset((entry, closed) for entry, closed in _TRIPS.rows(connection, which)),
     )
+
+
+def trips(connection: Connection, ids: Sequence[int]) -> tuple[RoundTrip, ...]:
+    """Read the round trips of these strategies whole."""
+    return records(connection, ROUND_TRIP, _WHOLE_TRIPS, {"ids": list(ids)}) if ids else ()

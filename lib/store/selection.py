@@ -358,6 +358,7 @@ def history(
         controls=controls(connection, name),
         grids=of_grids.strategies,
         round_trips=of_grids.round_trips,
+        trips=grids.trips(connection, strategies),
     )
 
 

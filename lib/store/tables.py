@@ -324,6 +324,7 @@ round_trip = _table(
     _time("closed_at"),
     _whole("hold_s"),
     _words("policy"),
+    Column("version", _WHOLE, nullable=False, server_default="1"),  # its fees are final later
     UniqueConstraint("account", "entry_fill", "exit_fill", "cell", name="uq_round_trip"),
     # SQL holds two NULLs for different.
     Index("uq_round_trip_whole", "account", "entry_fill", "exit_fill", unique=True, sqlite_where=text("cell IS NULL")),

@@ -129,6 +129,17 @@ def test_a_first_order_without_a_fill_ends_the_strategy_in_the_broker_s_words(en
     assert values(book(given), "grid_strategy") == [{"status": "REJECTED", "reason": words}]
 
 
+def test_a_first_order_that_met_the_rate_limit_is_tried_again():
+    throttled = grid_order(1, qty="10", order_status="rejected", reject_reason="RATE_LIMIT: too many requests")
+    words = "BROKER: the broker refused the first order: RATE_LIMIT: too many requests"
+    again = {"status": "WAITING", "reason": words, "start_price": None, "started_at": None}
+    assert values(book(rows(strategy(**STARTING), orders=(throttled,))), "grid_strategy") == [again]
+    earlier = replace(throttled, created_at=START - timedelta(minutes=5))
+    assert values(book(rows(strategy(**STARTING), orders=(earlier,))), "grid_strategy") == [
+        {"status": "RUNNING", "reason": None}  # this time there was nothing to buy
+    ]
+
+
 @pytest.mark.case("fail-D4")
 def test_a_first_order_that_filled_after_all_brings_its_grid_back():
     given = rows(strategy(status="REJECTED"), orders=(FIRST,), fills=(BOUGHT,))

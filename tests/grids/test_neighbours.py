@@ -153,7 +153,7 @@ def test_a_grid_counts_with_what_it_holds_at_its_last_price_and_with_its_resting
 def test_the_first_order_of_a_grid_counts_before_it_has_filled():
     first = initial(filled_qty=D("0"), order_status="new")
     counted = world(kept(sheet(first, first=False, fills=(), status="STARTING", last_price=None))).exposures
-    assert [(e.value, e.resting) for e in counted] == [(D("1000"), True)]
+    assert [(e.value, e.resting) for e in counted] == [(D("1900"), True)]  # 5 x (80 + 90 + 100 + 110)
 
 
 def test_a_grid_that_starts_counts_for_what_comes_after_it_in_the_same_run():

@@ -1,16 +1,10 @@
-"""Grids through the real stages and the paper broker: the page's tables row by row, and whatever may befall them.
+"""Grids through the real stages and the paper broker: what the page's tables do not tell; those are in acceptance/."""
 
-The price is set by hand, bid and ask alike, level by level; after each row order_monitor looks once. Then rows and
-orders at the broker are compared with the table exactly.
-"""
-
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 import sqlalchemy as sa
 
 from lib.domain.actions import Insert
@@ -148,31 +142,17 @@ def start(found):
     assert found.strategy.status == "RUNNING"
 
 
-def plays(found, table, *, befalls=lambda _: None):
+def plays(found, table):
     """Play a table to its end and compare every row."""
     start(found)
     wrong = {}
     for number, row in enumerate(table):
         if number:
             found.go(row.price)
-        befalls(number)
         found.settle("order_monitor")
         if differs := found.differences(row):
             wrong[row.step] = differs
     assert wrong == {}
-
-
-STEPPED = ("S1", "S2", "S3", "S4", "S5a", "S5b", "S5c", "S5d", "S6", "S9", "C1", "R1", "R2", "R4", "R5")
-QUICK = {"S1", "R1", "C1"}
-
-
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in STEPPED]
-)
-def test_the_page_s_table_is_played_exactly(name, tmp_path):
-    with play(tmp_path, ROWS[name]) as found:
-        plays(found, rows(name))
-        assert {ran.exit_code for ran in found.world.history} == {0}
 
 
 def test_round_trips_are_in_their_table_with_what_they_made(tmp_path):
@@ -194,57 +174,12 @@ def calls_of(tmp_path, table):
     return [number for number, call in enumerate(points.calls, 1) if call in {"broker.submit", "broker.cancel"}]
 
 
-@pytest.mark.slow
-@pytest.mark.case("fail-B1", "fail-A12")
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "crash_after",
-        "timeout_before",
-        pytest.param("crash_before", marks=pytest.mark.prove),
-        pytest.param("timeout_after", marks=pytest.mark.prove),
-    ],
-)
-def test_a_pass_that_dies_or_hears_nothing_at_any_order_changes_no_row_of_the_table(kind, tmp_path):
-    table = rows("S1")
-    (tmp_path / "calm").mkdir()
-    numbers = calls_of(tmp_path / "calm", table)
-    assert len(numbers) == 13  # the first order, four counters at the start, one for each of eight fills
-    for number in numbers:
-        points = Points(plan={number: kind})
-        (tmp_path / str(number)).mkdir()
-        with play(tmp_path / str(number), points=points) as found:
-            plays(found, table)
-            assert points.fired == [f"{number}:{kind}"]
-            names = Counter(o.client_order_id for o in found.world.tools.broker.orders_since(BEGIN - MINUTE))
-            assert len(names) == 13  # none was sent under two names
-
-
-@pytest.mark.case("fail-B1")
 def test_a_pass_that_dies_after_the_first_order_sends_no_second_one(tmp_path):
     (tmp_path / "calm").mkdir()
     first = calls_of(tmp_path / "calm", rows("S1")[:1])[0]
     with play(tmp_path, points=Points(plan={first: "crash_after"})) as found:
         plays(found, rows("S1")[:1])
         assert found.world.history[0].error is not None
-
-
-FORGET = ("DELETE FROM order_execution", "DELETE FROM fill", "DELETE FROM round_trip")
-
-
-@pytest.mark.parametrize("at", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 2, 3, 4, 5, 6, 7, 8))])
-def test_rows_that_are_gone_are_made_again_from_the_broker_alone(at, tmp_path):
-    # Of what was sent before, nobody can say any more what was stored: I14 is not asked.
-    with play(tmp_path, watched=False) as found:
-
-        def forget(number):
-            if number == at:
-                for statement in FORGET:
-                    found.sql(statement)
-
-        plays(found, rows("S1"), befalls=forget)
-        names = [o.client_order_id for o in found.world.tools.broker.orders_since(BEGIN - MINUTE)]
-        assert len(names) == 13
 
 
 def test_an_order_cancelled_in_the_app_is_placed_again(tmp_path):
@@ -315,7 +250,6 @@ def test_a_halt_ends_what_would_buy_and_leaves_what_sells(tmp_path):
         assert found.live == [("sell", 110, 5), ("sell", 120, 5)]
 
 
-@pytest.mark.case("fail-B2")
 def test_a_first_order_that_the_broker_refuses_ends_the_strategy_in_its_words(tmp_path):
     with play(tmp_path) as found:
         found.world.asset(symbol="SPY", halted=True)
@@ -344,40 +278,3 @@ def test_parts_of_a_share_are_placed_again_in_each_session(tmp_path):
         found.wait(timedelta(days=2, hours=17))  # Monday, 15:00
         found.settle("order_monitor")
         assert found.live == at_rest
-
-
-@pytest.mark.slow
-def test_a_look_over_twenty_grids_of_forty_cells_asks_little_more_than_for_pages_of_orders(tmp_path):
-    symbols = [f"S{letter}" for letter in "ABCDEFGHIJKLMNOPQRST"]
-    feed = ScriptedFeed({symbol: [(BEGIN - MINUTE, Decimal(100))] for symbol in symbols})
-    points = Points()
-    cash = replace(WHOLE, cash=Decimal(10_000_000))
-    with world(tmp_path, BEGIN, feed, options=cash, wrap=lambda tools: with_points(tools, points)) as made:
-        points.papers["main"] = made.paper
-        row = {
-            "account": "main",
-            "kind": "SPOT",
-            "lower_price": "80",
-            "upper_price": "120",
-            "levels": "41",
-            "quantity_per_grid": "1",
-            "approve": True,
-        }
-        inserts = [Insert(table="grid_strategy", values=row | {"symbol": symbol}) for symbol in symbols]
-        made.store.write(inserts, run_id="person", at=made.clock.now())
-
-        def asked(stage):
-            for symbol in symbols:
-                made.price(symbol, "100", "100")
-            points.begin({})
-            assert made.run(stage).exit_code == 0
-            made.clock.sleep(61)
-            return [call for call in points.calls if call.startswith("broker.")]
-
-        asked("order_executor")
-        sent = [Counter(asked("order_monitor"))["broker.submit"] for _ in range(10)]
-        assert sum(sent) == 20 * 40
-        assert max(sent) <= 100
-        assert len(made.tools.broker.live_orders()) == 800
-        # The account, live orders (two pages in one call here), fills, positions, quotes.
-        assert len(asked("order_monitor")) <= 7

@@ -110,6 +110,13 @@ def test_only_a_tick_approves(approve):
     assert plan(waiting(approve=approve)).actions == ()
 
 
+def test_what_the_broker_did_not_take_is_sent_again_under_a_new_name():
+    refused = grid_order(1, qty="10", order_status="rejected", attempt=1)
+    (submit,) = plan(waiting(), orders=(refused,)).actions
+    assert submit.body["client_order_id"] == "ns-g3-start-buy-2"
+    assert plan(waiting(), orders=(replace(refused, order_status="cancelled"),)).actions == ()
+
+
 @pytest.mark.parametrize("status", ["STARTING", "RUNNING", "PAUSED", "STOPPING", "STOPPED", "REJECTED"])
 @pytest.mark.case("fail-B1")
 def test_what_was_claimed_once_is_never_started_again(status):
@@ -133,6 +140,8 @@ FINAL = [
     (waiting(straddle="held", capital="1900"), {"bid": "109", "ask": "109"}, "GRID_CAPITAL: at 109"),  # 1090 + 850
     (waiting(), {"asset": None}, "GRID_SYMBOL: the broker knows no AAPL"),
     (waiting(), {"limits": Limits(symbols_denied=frozenset({"AAPL"}))}, "SYMBOL_DENIED"),
+    (waiting(), {"limits": Limits(order_qty_max=D(4))}, "QTY: 5 shares in one order are more than the limit of 4"),
+    (waiting(), {"limits": Limits(order_notional_max=D(549))}, "NOTIONAL: one of its orders costs 550"),  # 5 x 110
 ]
 HALTED = Control(id=1, account="main", version=1, scope="all", state="HALTED", reason="a person")
 FOR_NOW = [
@@ -146,6 +155,13 @@ FOR_NOW = [
     ({"trades": (trade(status="POSITION"),)}, "SYMBOL_BUSY: AAPL belongs to trade 7"),
     ({"positions": held("1")}, "SYMBOL_BUSY: the account already holds AAPL"),
     ({"asset": replace(AAPL, tradable=False)}, "NOT_TRADABLE"),
+    ({"limits": Limits(order_qty_max=D(9))}, "SIZE: its first order, of 10 for 1000, is beyond the limits"),
+    ({"limits": Limits(order_notional_max=D(999))}, "SIZE: its first order, of 10 for 1000, is beyond the limits"),
+    ({"money": account(equity="9249")}, "POSITION: 1850 could be in AAPL, the limit is 1849.8"),  # a fifth
+    (
+        {"limits": Limits(gross_exposure_max=D("0.0184"))},
+        "EXPOSURE: 1850 could be at stake in all, the limit is 1840",
+    ),
 ]
 
 
@@ -162,6 +178,31 @@ def test_what_cannot_start_now_waits_with_the_reason_said_once(world, words):
     assert status is None
     assert reason.startswith(words)
     assert plan(waiting(reason=reason), **world).actions == ()
+
+
+ENDS_AT_ONCE = [
+    ({"stop_price": "75"}, "75", "stop price 75 reached, the bid is 75"),
+    ({"take_profit_price": "130"}, "130", "take profit price 130 reached, the bid is 130"),
+    ({"out_of_range": "flatten"}, "79", "out of the range 80 to 120, the bid is 79"),
+]
+
+
+@pytest.mark.parametrize(("columns", "price", "why"), ENDS_AT_ONCE, ids=lambda value: str(value)[:30])
+def test_a_grid_that_would_end_at_once_is_not_started(columns, price, why):
+    _, reason = refused(plan(waiting(**columns), bid=price, ask=price))
+    assert reason == f"STOP_THROUGH: it would end at once: {why}"
+
+
+def test_what_a_running_grid_has_not_placed_yet_is_held_back_from_the_next_start():
+    first = grid_order(1, qty="10", order_status="filled", filled_qty=D(10))
+    seen = snapshot(
+        account=account(buying_power="2600"),  # less 5 x (80 + 90): no entry of grid 3 is at the broker
+        assets={"MSFT": replace(AAPL, symbol="MSFT")},
+        quotes={"MSFT": quote("100", "100", symbol="MSFT")},
+    )
+    given = rows(strategy(), waiting(id=4, symbol="MSFT"), orders=(first,), fills=(grid_fill(1, first, price="100"),))
+    (write,) = plan_order_executor(given, seen, context()).actions
+    assert write.changes[0].values["reason"] == "BUYING_POWER: its orders need 1850, the buying power left is 1750"
 
 
 def test_a_short_sale_that_the_account_may_not_make_waits():

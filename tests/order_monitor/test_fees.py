@@ -107,6 +107,22 @@ def test_the_fee_of_a_coin_leaves_the_trade_without_a_price():
     assert booked(after, taken) == ()
 
 
+def test_the_fee_of_coins_that_the_owner_bought_leaves_no_trade():
+    coin = {"symbol": "BTC/USD"}
+    kept = rows(
+        trades=(trade(status="POSITION", **coin),),
+        orders=(order(**WHOLE, **coin),),
+        fills=(fill(qty=D("1"), price=D("60000"), **coin),),
+    )
+    theirs = change(
+        cause="FOREIGN_FILL", delta=D("1"), price=D("61000"), at=NOW, trade_id=None, activity_id="X1", **coin
+    )
+    look = snapshot(
+        activities=(fee(None, kind="CFEE", symbol="BTCUSD", qty=D("-0.0025"), price=D("61000")),), fees_from=DAY
+    )
+    assert plan_fees(rows(changes=(theirs,)), kept, look, NOW) == ()
+
+
 def test_the_fee_of_a_coin_that_was_sold_is_money():
     coin = {"symbol": "BTC/USD"}
     sale = {"id": 2, "activity_id": "F2", "order_id": 2, "side": "sell", "transaction_time": NOW}

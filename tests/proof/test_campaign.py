@@ -11,7 +11,7 @@ from lib.render.text import page_text
 from lib.simulation.proof import campaign as campaigns
 from lib.simulation.proof.campaign import Wanted, run
 from lib.simulation.proof.page import proof_page
-from lib.simulation.proof.tasks import LIFE, PAIRS, ROWS, Result, Task, tasks
+from lib.simulation.proof.tasks import GRIDS, LIFE, PAIRS, ROWS, Result, Task, tasks
 from lib.simulation.proof.writing import counting_bar
 
 BROKEN = ("'life 3' 35.0:person_trades#482", ("I2: AAPL: 5 shares to protect, 0 under a live stop",))
@@ -82,32 +82,40 @@ def test_another_seed_has_a_file_of_its_own(tmp_path):
     assert (told, other.file != first.file) == (["life  9"], True)
 
 
-def test_pairs_come_first_then_lives_with_rows_among_them():
+def test_pairs_come_first_then_lives_with_grids_and_rows_among_them():
     found = tasks(100)
-    kinds, numbers = [], []
+    kinds, numbers, grids = [], [], []
     for task in found:
         kinds.append(task.kind)
         numbers += [task.number] if task.kind == LIFE else []
+        grids += [task.number] if task.kind == GRIDS else []
         if kinds.count(ROWS) == 2:
             break
     assert kinds.index(LIFE) == kinds.count(PAIRS)  # no pairs after the first life
     assert numbers == list(range(100, 140))
+    assert grids == list(range(100, 100 + 20 * 25, 25))  # every seed once
 
 
 def test_the_page_adds_up_what_was_played_and_names_what_broke(tmp_path):
-    parts = [Task(PAIRS, "gap", 0), Task(LIFE, "", 3), Task(ROWS, "", 4)]
+    parts = [Task(PAIRS, "gap", 0), Task(LIFE, "", 3), Task(GRIDS, "", 7), Task(ROWS, "", 4)]
     results = [
         result(parts[0]),
         play_one(parts[1]),
-        result(parts[2], schedules=0, same=0, joined=0, passes=0, rows=5000),
+        result(parts[2], schedules=50, seconds=1.5),
+        result(parts[3], schedules=0, same=0, joined=0, passes=0, rows=5000),
     ]
     done = campaigns.Campaign(
         commit="abc", seed=1, jobs=2, wall_s=90, results=tuple(results), file=tmp_path / "abc.jsonl"
     )
     page = proof_page(done, command="python -m lib.prove", files=(str(done.file),))
-    assert (page.holds, page.wall_minutes, str(page.per_second)) == (False, pytest.approx(1.5), "20.0")
-    assert [(line.schedules, line.rows, line.broken) for line in page.lines] == [(10, 0, 0), (10, 0, 1), (0, 5000, 0)]
-    assert [(c.name, c.count) for c in page.convergence] == [("0", 21), ("1", 9)]
+    assert (page.holds, page.wall_minutes, str(page.per_second)) == (False, pytest.approx(1.5), "28.0")
+    assert [(line.what, line.schedules, line.rows, line.broken) for line in page.lines] == [
+        ("single faults and pairs", 10, 0, 0),
+        ("random schedules", 10, 0, 1),
+        ("random grids", 50, 0, 0),
+        ("fuzzed decision rows", 0, 5000, 0),
+    ]
+    assert [(c.name, c.count) for c in page.convergence] == [("0", 28), ("1", 12)]
     text = page_text(page, width=120)
     assert "1 schedules broke something" in text
     assert "--again 'life 3' 35.0:person_trades#482" in text

@@ -5,10 +5,12 @@ request for each change.
 """
 
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 
 from bench.live_orders import PRICE, READY_AT, Counted, live_orders
+from bench.many_grids import many_grids
 from lib.bootstrap import LOCAL_URL, alpaca_at
 from lib.clock import SimulatedClock
 from lib.paper_broker.prices import ScriptedFeed
@@ -67,6 +69,33 @@ def test_each_change_costs_one_request_more(tmp_path, uncovered):
         assert asked[SUBMIT] == uncovered
         assert len(requests) <= 3 * (1 + BESIDE_PAGES) + uncovered
         assert of_single_orders(requests) == []
+
+
+@pytest.mark.parametrize(
+    ("grids", "cells", "pages"),
+    [pytest.param(2, 4, 1, marks=pytest.mark.slow), pytest.param(20, 40, 2, marks=pytest.mark.slow)],
+)
+def test_a_look_over_grids_asks_by_the_page_and_once_more_for_each_fill_and_each_order(tmp_path, grids, cells, pages):
+    with many_grids(tmp_path, grids=grids, cells=cells) as account:
+        result, requests, _ = account.run("order_monitor")
+        assert (result.outcome, result.rounds, result.applied) == ("done", 1, [])
+        asked = Counter(requests)
+        assert (asked[ORDERS], asked[POSITIONS], asked[FILLS], asked[QUOTES]) == (pages, 1, 1, 1)
+        assert len(requests) <= pages + BESIDE_PAGES
+        assert of_single_orders(requests) == []
+
+        # In two grids the entry below the price fills; each takes up its exit at the level above.
+        for symbol in account.symbols[:2]:
+            account.price(symbol, Decimal("99.48"))
+        result, requests, _ = account.run("order_monitor")
+        assert (result.outcome, result.failed) == ("done", [])
+        asked = Counter(requests)
+        assert asked[SUBMIT] == 2
+        assert len(of_single_orders(requests)) == 2, "what filled is in no list, and is read by its id"
+        assert asked[ORDERS] == result.rounds * pages
+        # The fills are booked, the orders sent; each hour a round looks the grids through; the last has nothing to do.
+        assert 3 <= result.rounds <= 4
+        assert len(requests) <= 1 + result.rounds * (pages + BESIDE_PAGES - 1) + 2 + 2
 
 
 @pytest.mark.case("fail-D2")

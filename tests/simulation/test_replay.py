@@ -2,12 +2,20 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from lib.config import REPOSITORY
+from lib.domain.money import text
 from lib.replay import main
+from lib.simulation.replay_arguments import DEMO_GRIDS, parser, story_of
+from lib.simulation.replaying import replay
 from tests.tools.sampling import some
 
 MINUTES = REPOSITORY.parent / "shared" / "data"
@@ -33,6 +41,49 @@ def test_the_demo_reaches_every_basic_ending_whatever_the_seed(tmp_path, capsys,
     assert all(row["note"] for row in page["decisions"]["rows"])
     assert page["broken"] == []
     assert page["recount"].endswith("agrees")
+    shares, coins = page["grids"]["grids"]
+    assert (shares["symbol"], shares["status"], shares["reason"]) == ("ACME", "RUNNING", None)
+    assert (
+        shares["health"]["open_buys"] + shares["health"]["open_sells"] >= 12
+    )  # one for each cell, two for a partly held one
+    assert (coins["symbol"], coins["status"], coins["wanted"]) == ("BTC/USD", "STOPPED", "flatten")
+    assert coins["trips"]
+    assert page["synthetic"] == ["ACME", "BTC/USD"]
+
+
+@pytest.mark.slow
+def test_the_demo_s_grids_work_through_its_days_and_their_money_is_in_the_recount(tmp_path, capsys):
+    """In one session alone both grids begin, and the coins end at its close."""
+    words = ["--demo", "--from", "2013-01-25", "--to", "2013-01-25", "--out", str(tmp_path)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "the prices of ACME, BTC/USD are synthetic" in printed
+    assert "grid 1 is RUNNING: SPOT grid ACME" in printed
+    assert "grid 2 is STOPPED: SPOT grid BTC/USD" in printed
+    assert "-m lib.grid status 2" in " ".join(printed.split())
+    with closing(sqlite3.connect(tmp_path / "trading.db")) as connection:
+        fills = connection.execute(
+            "SELECT fill.side, fill.qty, fill.price FROM fill JOIN order_execution o ON o.id = fill.order_id "
+            "WHERE o.strategy_id IS NOT NULL"
+        ).fetchall()
+    moved = sum(Decimal(qty) * Decimal(price) * (1 if side == "sell" else -1) for side, qty, price in fills)
+    assert {side for side, _, _ in fills} == {"buy", "sell"}
+    assert f"the fills of grids moved {text(moved)} / {text(moved)} in their books" in " ".join(printed.split())
+    assert printed.endswith("agrees\n")
+
+
+@pytest.mark.slow
+def test_coins_are_looked_after_round_the_clock_while_they_have_a_grid(tmp_path, capsys):
+    words = ["--demo", "--from", "2013-01-28", "--to", "2013-01-29", "--out", str(tmp_path), "--json"]
+    early = replace(DEMO_GRIDS[1], begins=1)
+    story = replace(story_of(parser().parse_args(words)), grids=(early,))
+    assert replay(story).holds
+    with closing(sqlite3.connect(tmp_path / "trading.db")) as connection:
+        rows = connection.execute("SELECT started_at FROM stage_run WHERE stage = 'order_monitor'").fetchall()
+    ran = {at[:16] for (at,) in rows}
+    night = [datetime(2013, 1, 29, 1, tzinfo=UTC) + n * timedelta(minutes=5) for n in range(60)]
+    missing = [at for each in night if (at := f"{each:%Y-%m-%dT%H:%M}") not in ran]
+    assert missing == []
 
 
 @pytest.mark.prove
@@ -40,7 +91,7 @@ def test_the_same_seed_gives_the_same_page_and_another_seed_other_fills(tmp_path
     pages = {}
     for name, seed in (("a", 4), ("b", 4), ("c", 5)):
         page = demo(tmp_path, capsys, seed, name)[1]
-        pages[name] = json.dumps([page["journal"], page["decisions"], page["recount"]])
+        pages[name] = json.dumps([page["journal"], page["decisions"], page["grids"], page["recount"]])
     assert pages["a"] == pages["b"]
     assert pages["a"] != pages["c"]
 

@@ -6,7 +6,8 @@ position and the cash are net at once. The docs have the rows posted at the end 
 seconds to hours after the fill.
 
 Stocks: each kind is summed over the day and rounded up to the cent. Rows of a paper account of 2026-09-08 were written
-between 20:06 and 20:17 in New York. No source says when the day of the coins ends, so all go out together.
+between 20:06 and 20:17 in New York. No source says when the day of the coins ends, so all go out together. A rate of
+money on each execution is nothing of Alpaca's: it is there for reckonings that have one.
 """
 
 from __future__ import annotations

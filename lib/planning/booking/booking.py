@@ -120,7 +120,7 @@ def sync_orders(
         values |= new_parent(order, rows)
         if values:
             changes.append(Update(table="order_execution", id=order.id, version=order.version, values=values))
-        orders.append(replace(order, **values))
+        orders.append(replace(order, **values) if values else order)
     return tuple(orders), changes, problems
 
 

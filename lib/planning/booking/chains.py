@@ -27,7 +27,10 @@ NAMES: Mapping[str, str] = {Role.ENTRY: "entry", Role.STOP_LOSS: "stop", Role.TA
 
 def own_part(order: Order, found: BrokerOrder, orders: Iterable[Order]) -> BrokerOrder:
     """Take off what earlier orders of the chain filled: the row keeps what the order did itself."""
-    earlier, wanted = ZERO, order.replaces
+    if order.replaces is None:
+        return found
+    earlier = ZERO
+    wanted: int | None = order.replaces
     for older in sorted(orders, key=lambda o: o.id, reverse=True):
         if older.id == wanted:
             earlier += older.filled_qty

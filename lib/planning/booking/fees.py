@@ -49,6 +49,7 @@ class _Part:
     weight: Decimal
     fill: Fill | None = None
     order: str | None = None  # the broker's id
+    price: Decimal | None = None
 
 
 def day_of(at: datetime) -> date:
@@ -56,25 +57,57 @@ def day_of(at: datetime) -> date:
     return (at - DAY_ENDS).date()
 
 
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What the broker charged, by the activity of the fill that bears it; of coins with the rows that tell of them."""
+
+    dollars: Mapping[str, Decimal]
+    coins: Mapping[str, list[tuple[Activity, Decimal]]]
+
+    def news(self, fill: Fill) -> dict[str, object]:
+        """Return the columns of a fill that differ from what is known of its fee; none while no row tells of it."""
+        values: dict[str, object] = {}
+        if fill.activity_id in self.coins:
+            fee = sum((share for _, share in self.coins[fill.activity_id]), ZERO)
+            values = {"fee": fee, "commission_asset": fill.symbol.partition("/")[0]}
+        elif fill.activity_id in self.dollars:
+            values = {"fee": self.dollars[fill.activity_id], "commission_asset": DOLLARS}
+        return {name: value for name, value in values.items() if getattr(fill, name) != value}
+
+
 def plan_fees(rows: Rows, recent: Rows, snapshot: Snapshot, now: datetime) -> tuple[Write, ...]:
     """Book the fees of the days that were read whole on the trades of `recent`, closed ones too."""
     if snapshot.fees_from is None:
         return ()
-    changes = tuple({c.id: c for c in (*rows.changes, *recent.changes)}.values())
-    charged = [a for a in snapshot.activities if a.kind in FEE_KINDS and a.date >= snapshot.fees_from]
-    parts = [*_own(recent), *_foreign(changes)]
-    shares = _in_dollars([a for a in charged if a.net_amount and not a.qty], parts)
-    coins = _in_coins([a for a in charged if a.qty and a.symbol], parts)
-    writes = (_of_trade(book, shares, coins, changes, now) for book in books(recent))
+    shared, changes = charges(rows, recent, snapshot), _changes(rows, recent)
+    writes = (_of_trade(book, shared, changes, now) for book in books(recent))
     return tuple(write for write in writes if write is not None)
+
+
+def charges(rows: Rows, recent: Rows, snapshot: Snapshot) -> Charges:
+    """Share the fees of the days that were read whole out over all fills of theirs, of trades and of grids."""
+    first = snapshot.fees_from
+    charged = [a for a in snapshot.activities if first is not None and a.kind in FEE_KINDS and a.date >= first]
+    parts = [*_own(recent), *_foreign(_changes(rows, recent))]
+    return Charges(
+        dollars=_in_dollars([a for a in charged if a.net_amount and not a.qty], parts),
+        coins=_in_coins([a for a in charged if a.qty and a.symbol], parts),
+    )
+
+
+def _changes(rows: Rows, recent: Rows) -> tuple[QuantityChange, ...]:
+    return tuple({c.id: c for c in (*rows.changes, *recent.changes)}.values())
 
 
 def _own(recent: Rows) -> list[_Part]:
     orders = {o.id: o.alpaca_order_id for o in recent.orders}
     return [
-        _Part(f.activity_id, day_of(f.transaction_time), f.symbol, f.side, f.qty * f.price, f, orders.get(f.order_id))
+        _Part(
+            f.activity_id, day_of(f.transaction_time), f.symbol, f.side, f.qty * f.price, f, orders.get(f.order_id),
+            f.price,
+        )
         for f in recent.fills
-    ]
+    ]  # fmt: skip
 
 
 def _foreign(changes: Iterable[QuantityChange]) -> list[_Part]:
@@ -82,7 +115,7 @@ def _foreign(changes: Iterable[QuantityChange]) -> list[_Part]:
     return [
         _Part(
             f"{c.activity_id}:{c.trade_id}", day_of(c.at), c.symbol, "buy" if c.delta > 0 else "sell",
-            abs(c.delta) * c.price,
+            abs(c.delta) * c.price, price=c.price,
         )
         for c in changes
         if c.cause == Change.FOREIGN_FILL and c.price is not None
@@ -116,12 +149,11 @@ def _in_coins(charged: Iterable[Activity], parts: Sequence[_Part]) -> Mapping[st
         bought = [
             p
             for p in parts
-            if p.fill is not None
-            and p.side == "buy"
+            if p.side == "buy"
             and p.day == activity.date
             and p.symbol.replace("/", "") == (activity.symbol or "").replace("/", "")
         ]
-        at_price = [p for p in bought if p.fill is not None and p.fill.price == activity.price]
+        at_price = [p for p in bought if p.price == activity.price]
         for part, share in share_out(-(activity.qty or ZERO), at_price or bought, AVERAGE_PLACES):
             shares.setdefault(part.key, []).append((activity, share))
     return shares
@@ -146,24 +178,17 @@ def share_out(amount: Decimal, parts: Sequence[_Part], unit: Decimal) -> list[tu
     return [(part, floors[part.key].normalize() + ZERO) for part, _ in exact]
 
 
-def _of_trade(
-    book: TradeBook,
-    shares: Mapping[str, Decimal],
-    coins: Mapping[str, list[tuple[Activity, Decimal]]],
-    known: Iterable[QuantityChange],
-    now: datetime,
-) -> Write | None:
+def _of_trade(book: TradeBook, shared: Charges, known: Iterable[QuantityChange], now: datetime) -> Write | None:
     changes: list[RowChange] = []
     fills: list[Fill] = []
     for fill in book.fills:
-        values = _charged(fill, shares, coins)
-        new = {name: value for name, value in values.items() if getattr(fill, name) != value}
+        new = shared.news(fill)
         if new:
             changes.append(Update(table="fill", id=fill.id, version=fill.version, values=new))
         fills.append(replace(fill, **new))  # type: ignore[arg-type]
     booked = {c.activity_id for c in known}
     for fill in book.fills:
-        taken = [(a, share) for a, share in coins.get(fill.activity_id, ()) if a.id not in booked and share > 0]
+        taken = [(a, share) for a, share in shared.coins.get(fill.activity_id, ()) if a.id not in booked and share > 0]
         changes.extend(_taken(book, fill, activity, share) for activity, share in taken)
     values = _journal(replace(book, fills=tuple(fills)), now, is_new=bool(changes))
     trade = book.trade
@@ -173,18 +198,6 @@ def _of_trade(
     if not changes:
         return None
     return Write(changes=tuple(changes), why=f"trade {trade.id}: fees as the broker posted them", symbol=trade.symbol)
-
-
-def _charged(
-    fill: Fill, shares: Mapping[str, Decimal], coins: Mapping[str, list[tuple[Activity, Decimal]]]
-) -> dict[str, object]:
-    """Return what a fill cost beside its price; nothing while no row of the broker's tells."""
-    if fill.activity_id in coins:
-        fee = sum((share for _, share in coins[fill.activity_id]), ZERO)
-        return {"fee": fee, "commission_asset": fill.symbol.partition("/")[0]}
-    if fill.activity_id in shares:
-        return {"fee": shares[fill.activity_id], "commission_asset": DOLLARS}
-    return {}
 
 
 def _taken(book: TradeBook, fill: Fill, activity: Activity, share: Decimal) -> Insert:

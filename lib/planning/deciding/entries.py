@@ -24,8 +24,7 @@ from lib.planning.deciding.number_checks import refuse_numbers
 from lib.planning.deciding.requests import answer_requests
 from lib.planning.deciding.resting import entry_row, entry_tif, rests_until
 from lib.planning.deciding.sizing import size
-from lib.planning.grid.holdings import awaits_start
-from lib.planning.grid.starting import approvals, plan_starts
+from lib.planning.grid.starting import approvals, awaits_start, plan_starts
 from lib.planning.skew import is_bearable
 
 

@@ -3,9 +3,9 @@
 An order of unknown outcome counts as filled, and so does what a live entry may still fill: the checks must hold
 whatever becomes of them. "Today" is the session that is on.
 
-A grid counts with what it holds at its last price and with its resting entries at their limits; its orders are no
-entries of a session, for it works by its own budget. To the day's result it adds the round trips that ended today, and
-what it holds at a fresh price against its cost.
+A grid counts with what it holds at its last price and with all that its cells may still enter, resting or not; its
+orders are no entries of a session, for it works by its own budget. To the day's result it adds the round trips that
+ended today, and what it holds at a fresh price against its cost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from lib.domain.bodies import is_coin
 from lib.domain.facts import AccountFacts, Asset, BrokerPosition, Quote, Snapshot
-from lib.domain.grids import Grid
+from lib.domain.grids import Grid, GridStatus
 from lib.domain.limits import Limits
 from lib.domain.money import ONE, ZERO
 from lib.domain.records import Control, Order, Position, Rows, Trade
@@ -30,8 +30,9 @@ from lib.planning.deciding.amending import awaits_generation
 from lib.planning.deciding.decisions import NewTrade
 from lib.planning.deciding.sharing import Neighbour, as_neighbour, grid_as_neighbour, neighbours, owns_symbol
 from lib.planning.grid.books import GridBook, grid_books
+from lib.planning.grid.desired import to_enter
 from lib.planning.grid.holdings import Holding, holdings
-from lib.planning.grid.reading import symbol_of
+from lib.planning.grid.reading import status_of, symbol_of
 from lib.planning.skew import is_bearable
 from lib.planning.terms import entry_of, total_of
 
@@ -204,7 +205,8 @@ def world_of(rows: Rows, snapshot: Snapshot, context: Context, *, decisions_at_o
     """Gather what is at stake; None if the account was not asked, because nothing is to be checked."""
     if snapshot.account is None:
         return None
-    shelf, grids = books(rows), holdings(rows)
+    shelf, needs = books(rows), _needs_of_grids(rows, context.limits)
+    grids = [(each, needs.get(each.strategy.id, ZERO)) for mine in holdings(rows).values() for each in mine]
     owning = {o.trade_id for o in rows.orders if is_live(o)}
     open_now = [t for t in rows.trades if is_open_trade(t) or t.id in owning]
     marks = {p.trade_id: p for p in rows.positions if is_fresh(p, context)}
@@ -213,7 +215,9 @@ def world_of(rows: Rows, snapshot: Snapshot, context: Context, *, decisions_at_o
         now=context.now,
         limits=context.limits,
         account=snapshot.account,
-        buying_power=snapshot.account.buying_power - _not_held_back(shelf, context.now),
+        buying_power=snapshot.account.buying_power
+        - _not_held_back(shelf, context.now)
+        - sum((_unplaced(each, need) for each, need in grids), ZERO),
         owners=_owned_by_grids(rows) | {t.symbol: f"trade {t.id}" for t in open_now},
         neighbours=neighbours(open_now, rows.grids),
         open_trades=len(open_now),
@@ -225,7 +229,7 @@ def world_of(rows: Rows, snapshot: Snapshot, context: Context, *, decisions_at_o
         positions=snapshot.positions,
         exposures=(
             *(e for book in shelf for e in _exposures(book, marks.get(book.trade.id), context.now)),
-            *(e for each in grids.values() for grid in each for e in _of_grid(grid)),
+            *(e for each, need in grids for e in _of_grid(each, need)),
         ),
         sent_today=tuple(_sent(t) for t in rows.today if since_open(t.created_at, context)),
         round_trips_today=Counter(t.symbol for t in rows.today if _is_round_trip(t, context)),
@@ -312,8 +316,21 @@ def _owned_by_grids(rows: Rows) -> dict[str, str]:
     return {symbol_of(each): f"grid {each.id}" for each in rows.grids if owns_symbol(each)}
 
 
-def _of_grid(grid: Holding) -> Iterator[Exposure]:
-    held, resting = abs(grid.qty) * grid.price, grid.to_come
+def _needs_of_grids(rows: Rows, limits: Limits) -> Mapping[int, Decimal]:
+    """Return what the cells of each grid may still cost; one that ends enters none."""
+    going_on = (book for book in grid_books(rows, limits) if status_of(book.strategy) is not GridStatus.STOPPING)
+    return {book.strategy.id: to_enter(book.grid, book.ledger) for book in going_on}
+
+
+def _unplaced(grid: Holding, need: Decimal) -> Decimal:
+    """Return what a grid's entries may cost that the broker's buying power may not know of."""
+    unknown = (o for o in grid.orders if o.order_status == PENDING and o.side == grid.opens)
+    lost = sum((o.qty * (o.limit_price or grid.price) for o in unknown), ZERO)
+    return max(need - grid.to_come, ZERO) + lost
+
+
+def _of_grid(grid: Holding, need: Decimal) -> Iterator[Exposure]:
+    held, resting = abs(grid.qty) * grid.price, max(grid.to_come, need)
     if held > 0:
         yield Exposure(decision_id=None, symbol=grid.symbol, value=held)
     if resting > 0:

@@ -13,12 +13,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from lib.domain.actions import Insert, RowChange, Update, Write
-from lib.domain.facts import BrokerOrder, FillActivity, Problem, Snapshot
+from lib.domain.bodies import is_coin
+from lib.domain.facts import BrokerOrder, FillActivity, Problem, Refusal, Snapshot
 from lib.domain.grids import GridStatus, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO, storable
 from lib.domain.records import Order, Rows
-from lib.domain.states import ENDED, REJECTED, UNSENT
+from lib.domain.states import ENDED, REJECTED, UNSENT, Change
 from lib.planning.booking.booking import by_order, new_fills, sync_orders
 from lib.planning.booking.chains import follow
 from lib.planning.booking.sync import Seen, facts_of, index
@@ -33,7 +34,8 @@ from lib.planning.grid.books import (
     live_orders,
 )
 from lib.planning.grid.lots import Trip
-from lib.planning.grid.reading import status_of
+from lib.planning.grid.reading import is_edited, status_of
+from lib.planning.outside.owners import quantity_change
 from lib.planning.protecting.halts import halt
 
 NAME = re.compile(
@@ -78,14 +80,15 @@ def pause_values(reason: str) -> dict[str, object]:
 
 def book_grids(rows: Rows, snapshot: Snapshot, now: datetime, limits: Limits) -> GridBooking:
     """Bring the rows of all grids to what the snapshot shows."""
-    if not rows.grids:
+    mine = grid_rows(rows)
+    if not mine:
         return GridBooking()
     seen, activities = index(snapshot), by_order(snapshot.fills)
     unknown = _unknown(rows, snapshot)
     writes: list[Write] = []
     problems: list[Problem] = []
     moved: set[int] = set()
-    for each in grid_rows(rows):
+    for each in mine:
         changes, wrong = _book(each, unknown.get(each.strategy.id, ()), seen, activities, rows, now=now, limits=limits)
         problems.extend(wrong)
         if changes:
@@ -113,6 +116,8 @@ def _book(
         scope = f"symbol:{each.strategy.account}:{orders[0].symbol}"
         reason = "an order that is not ours stands under one of our ids"
         changes.extend(halt(rows.controls, each.strategy.account, scope, reason, now))
+    if status_of(each.strategy) is GridStatus.STOPPED:
+        changes.extend(_late(each, orders, rows, now))
     links = follow(orders, seen)
     if links:
         return [*changes, *links, *_changed_outside(each.strategy, orders)], problems
@@ -180,15 +185,35 @@ def _changed_outside(strategy: Strategy, orders: Iterable[Order]) -> list[RowCha
     return [_update(strategy, pause_values(reason))]
 
 
-def _trips(book: GridBook, written: frozenset[tuple[str, str]]) -> list[RowChange]:
+def _late(each: GridRows, orders: Iterable[Order], rows: Rows, now: datetime) -> list[RowChange]:
+    """Give the user what an order filled after its grid had stopped, as what was kept; coins are in no book."""
+    filled = [(new, new.filled_qty - old.filled_qty) for old, new in zip(each.orders, orders, strict=True)]
     return [
-        Insert(table="round_trip", values=_trip_row(book, trip))
-        for trip in book.ledger.trips
-        if (trip.entry, trip.exit) not in written
+        quantity_change(
+            rows,
+            order.symbol,
+            qty if order.side == "buy" else -qty,
+            Change.TRANSFER,
+            now,
+            evidence=f"{order.client_order_id} filled after its grid had stopped",
+        )
+        for order, qty in filled
+        if qty > 0 and not is_coin(order.symbol)
     ]
 
 
-def _trip_row(book: GridBook, trip: Trip) -> dict[str, object]:
+def _trips(book: GridBook, written: frozenset[tuple[str, str]]) -> list[RowChange]:
+    """Return the rows of exits that have none yet; an edited row would pair them by numbers that nobody approved."""
+    if is_edited(book.strategy):
+        return []
+    told = {closed for _, closed in written}
+    return [
+        Insert(table="round_trip", values=trip_row(book, trip)) for trip in book.ledger.trips if trip.exit not in told
+    ]
+
+
+def trip_row(book: GridBook, trip: Trip) -> dict[str, object]:
+    """Return the row of a round trip."""
     return {
         "account": book.strategy.account,
         "strategy_id": book.strategy.id,
@@ -212,13 +237,17 @@ def _trip_row(book: GridBook, trip: Trip) -> dict[str, object]:
 
 def _status(book: GridBook) -> list[RowChange]:
     """End a start: once the initial order is over, the grid runs by what it brought; without any, it is refused."""
-    status, initial = status_of(book.strategy), initial_orders(book, book.grid)
+    status, began = status_of(book.strategy), book.strategy.started_at
+    initial = [o for o in initial_orders(book, book.grid) if began is None or o.created_at >= began]
     if status is GridStatus.REJECTED and book.ledger.inventory != 0:
         return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": "its first order filled after all"})]
     if status is not GridStatus.STARTING or any(o in live_orders(book) for o in initial):
         return []
     if not initial or _filled(initial) > 0:
         return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": None})]
+    if (initial[-1].reject_reason or "").startswith(Refusal.RATE_LIMIT):  # it says nothing of the order: start anew
+        again = {"status": GridStatus.WAITING, "reason": _why(initial[-1]), "start_price": None, "started_at": None}
+        return [_update(book.strategy, again)]
     return [_update(book.strategy, {"status": GridStatus.REJECTED, "reason": _why(initial[-1])})]
 
 

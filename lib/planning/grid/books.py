@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal, localcontext
 
 from lib.domain.bodies import is_coin
 from lib.domain.facts import Asset
-from lib.domain.grids import Grid, GridKind, Strategy
+from lib.domain.grids import Grid, GridKind, GridStatus, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO
 from lib.domain.records import Fill, Order, Rows
@@ -17,7 +17,7 @@ from lib.planning.books import is_live
 from lib.planning.deciding.decisions import Refused
 from lib.planning.grid.ledger import Ledger, ledger
 from lib.planning.grid.levels import BPS, EXACT
-from lib.planning.grid.lots import Execution, Part
+from lib.planning.grid.lots import OPENS, Execution, Part
 from lib.planning.grid.reading import parse_grid, symbol_of
 from lib.planning.protecting.coins import STEP
 
@@ -49,7 +49,10 @@ class GridBook:
 
 
 def grid_rows(rows: Rows) -> tuple[GridRows, ...]:
-    """Sort the rows of a pass by strategy, oldest first; each row is looked at once."""
+    """Sort the rows of a pass by strategy, oldest first; each row is looked at once.
+
+    Orders whose strategy was deleted get one that has ended: they are booked as ever, and cancelled.
+    """
     orders: dict[int, list[Order]] = {}
     owner: dict[int, int] = {}
     for order in sorted(rows.orders, key=lambda o: o.id):
@@ -62,7 +65,28 @@ def grid_rows(rows: Rows) -> tuple[GridRows, ...]:
             fills.setdefault(owner[fill.order_id], []).append(fill)
     return tuple(
         GridRows(strategy=each, orders=tuple(orders.get(each.id, ())), fills=tuple(fills.get(each.id, ())))
-        for each in sorted(rows.grids, key=lambda s: s.id)
+        for each in sorted((*rows.grids, *_deleted(orders, rows)), key=lambda s: s.id)
+    )
+
+
+def _deleted(owners: Iterable[int], rows: Rows) -> tuple[Strategy, ...]:
+    """Return what stands for strategies that orders name and no row has; nothing can be written to it."""
+    return tuple(
+        Strategy(
+            id=gone,
+            account=rows.account.account,
+            version=-1,
+            symbol=None,
+            kind=None,
+            lower_price=None,
+            upper_price=None,
+            levels=None,
+            spacing=None,
+            quantity_per_grid=None,
+            capital=None,
+            status=GridStatus.STOPPED,
+        )
+        for gone in set(owners) - {each.id for each in rows.grids}
     )
 
 
@@ -80,6 +104,10 @@ def book_of(
     grid = parse_grid(each.strategy, assets.get(symbol_of(each.strategy)), limits)
     if isinstance(grid, Refused):
         return grid
+    traded = next((o.symbol for o in each.orders if o.symbol != grid.symbol), None)
+    if traded is not None:
+        reason = f"it has orders in {traded}, not in {grid.symbol}: put the symbol back"
+        return Refused(code="GRID_SYMBOL", reason=reason)
     folded = ledger(grid, executions(grid, each.orders, each.fills))
     return GridBook(strategy=each.strategy, grid=grid, ledger=folded, orders=each.orders, fills=each.fills)
 
@@ -103,8 +131,33 @@ def part_of(order: Order, grid: Grid) -> Part:
 
 def executions(grid: Grid, orders: Iterable[Order], fills: Iterable[Fill]) -> tuple[Execution, ...]:
     """Return a grid's fills as its ledger takes them, in the order of time."""
-    by_id = {o.id: o for o in orders}
-    return tuple(_execution(grid, by_id[fill.order_id], fill) for fill in fills if fill.order_id in by_id)
+    by_id, mine = {o.id: o for o in orders}, tuple(fills)
+    told = tuple(_execution(grid, by_id[fill.order_id], fill) for fill in mine if fill.order_id in by_id)
+    unsaid = {fill.activity_id for fill in mine if fill.fee is None}
+    return _as_sold(told, unsaid) if is_coin(grid.symbol) else told
+
+
+def _as_sold(told: tuple[Execution, ...], unsaid: Collection[str]) -> tuple[Execution, ...]:
+    """Go by what was sold: coins beyond what the assumed fees had left were there, so as much was not taken as a fee.
+
+    The newest purchases give way first: their lots are those that are closed last. Fees that are posted stay.
+    """
+    with localcontext(EXACT):
+        bought = sum((e.qty - e.fee_base for e in told if e.part in OPENS), ZERO)
+        over = sum((e.qty for e in told if e.part not in OPENS), ZERO) - bought
+        found = list(told)
+        for number in reversed(range(len(told) if over > 0 else 0)):
+            each = told[number]
+            if each.activity_id in unsaid:
+                back = min(over, each.fee_base)
+                over -= back
+                found[number] = replace(each, fee_base=each.fee_base - back)
+    return tuple(found)
+
+
+def assumed_coins(book: GridBook) -> Decimal:
+    """Return the coins that the broker is assumed to have taken as fees, and has not told of."""
+    return sum((_fees(book.grid, fill)[1] for fill in book.fills if fill.fee is None), ZERO)
 
 
 def _execution(grid: Grid, order: Order, fill: Fill) -> Execution:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from lib.domain.grids import Grid
+from lib.domain.money import ZERO
 from lib.planning.grid.ledger import Ledger
 from lib.planning.grid.levels import EXACT, level
 
@@ -55,6 +56,13 @@ def _whole(grid: Grid, qty: Decimal) -> Decimal:
 def _placeable(grid: Grid, want: Want) -> bool:
     with localcontext(EXACT):
         return want.qty > 0 and want.qty >= grid.qty_min and want.qty * want.price >= grid.notional_min
+
+
+def to_enter(grid: Grid, ledger: Ledger) -> Decimal:
+    """Return what the grid's cells may still cost to fill, whether or not their entries rest by now."""
+    with localcontext(EXACT):
+        lacking = {cell: max(grid.qty - ledger.held[cell], ZERO) for cell in grid.cells}
+        return sum((qty * level(grid, cell if grid.sign > 0 else cell + 1) for cell, qty in lacking.items()), ZERO)
 
 
 def hole(grid: Grid, ledger: Ledger) -> int | None:

@@ -87,10 +87,12 @@ class _Look:
         self.attempt = next_attempt(book)
         self.live: dict[_Key, list[Order]] = {}
         self.refused: set[_Key] = set()
-        closing = ZERO
+        closing = opening = ZERO
         for order in book.orders:
             if is_live(order) and order.side == closing_side(self.grid):
                 closing += order.qty - order.filled_qty
+            elif is_live(order):
+                opening += order.qty - order.filled_qty
             if order.cell is None:
                 continue
             if is_live(order):
@@ -100,6 +102,8 @@ class _Look:
         position = snapshot.positions.get(self.grid.symbol)
         free = ZERO if position is None else self.grid.sign * position.qty_available
         self.unclosed = sum(book.ledger.net.values(), ZERO) - closing
+        # What is being cancelled may still fill, then at a cell that another order is to enter (grid-I16).
+        self.room = self.grid.qty * (self.grid.levels - 1) - sum(book.ledger.held.values(), ZERO) - opening
         self.free = free
         self.short = ZERO  # what could not be placed of exits
         self.found: dict[str, list[Action]] = {"writes": [], "cancels": [], "exits": [], "entries": [], "waits": []}
@@ -167,8 +171,10 @@ class _Look:
 
     def place(self, want: Want, qty: Decimal) -> None:
         """Place what is lacking, as far as the shares are there and no own order is in the way."""
-        if not want.opens:
-            qty = self.closable(qty)
+        qty = self.whole(qty if want.opens else self.closable(qty))
+        if want.opens and qty > self.room:
+            self.notes.append(f"grid {self.grid.id}: {want.side} {text(qty)} at {text(want.price)} waits for a cancel")
+            return
         if qty < self.grid.qty_min or qty <= 0 or qty * want.price < self.grid.notional_min:
             return
         if not self.may_go(want, qty):
@@ -179,7 +185,9 @@ class _Look:
             self.notes.append(f"grid {self.grid.id}: {said}, which it would meet")
             return
         self.found["entries" if want.opens else "exits"].append(self.submit(want, qty))
-        if not want.opens:
+        if want.opens:
+            self.room -= qty
+        else:
             self.unclosed -= qty
             self.free -= qty
 
@@ -188,7 +196,11 @@ class _Look:
         most = min(qty, max(self.unclosed, ZERO))
         part = min(most, max(self.free, ZERO))
         self.short += most - part
-        return (part / self.grid.increment).to_integral_value(rounding=ROUND_FLOOR) * self.grid.increment
+        return part
+
+    def whole(self, qty: Decimal) -> Decimal:
+        """Return the whole steps of a quantity: coins may fill in finer ones than an order may be for."""
+        return (qty / self.grid.increment).to_integral_value(rounding=ROUND_FLOOR) * self.grid.increment
 
     def submit(self, want: Want, qty: Decimal) -> Submit:
         grid, attempt = self.grid, self.attempt

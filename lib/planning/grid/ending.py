@@ -13,8 +13,8 @@ from decimal import ROUND_FLOOR, Decimal
 
 from lib.domain.actions import Insert, LookAgain, Ref, RowChange, Submit, Update, Write
 from lib.domain.bodies import is_coin, market_exit_body, readable
-from lib.domain.facts import Problem, Snapshot
-from lib.domain.grids import Ending, GridStatus, OutOfRange, Strategy
+from lib.domain.facts import Problem, Quote, Snapshot
+from lib.domain.grids import Ending, Grid, GridStatus, OutOfRange, Strategy
 from lib.domain.ids import grid_id
 from lib.domain.limits import BOOKING_LAG_MAX, CONFIRM_MISSING
 from lib.domain.money import CENT, ZERO, text
@@ -24,6 +24,7 @@ from lib.planning.context import Context
 from lib.planning.grid.books import (
     GridBook,
     GridRows,
+    assumed_coins,
     closing_side,
     is_level,
     live_orders,
@@ -62,7 +63,7 @@ def plan_ending(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context
     if status not in WORKING:
         return None
     if ending is None and status is not GridStatus.PAUSED:
-        ending = _reached(book, snapshot, context)
+        ending = reached(book.grid, snapshot.quotes.get(book.grid.symbol), context)
     if ending is not None:
         how, why = ending
         values = {"status": GridStatus.STOPPING, "wanted": how, "reason": why}
@@ -98,9 +99,9 @@ def _asked(book: GridBook) -> tuple[Ending, str] | None:
     return asked, f"a stop was asked for: {what}"
 
 
-def _reached(book: GridBook, snapshot: Snapshot, context: Context) -> tuple[Ending, str] | None:
+def reached(grid: Grid, seen: Quote | None, context: Context) -> tuple[Ending, str] | None:
     """Say which price ends the grid: by the side of the quote that its inventory would be closed at."""
-    grid, quote = book.grid, usable(snapshot.quotes.get(book.grid.symbol), book.grid.symbol, context)
+    quote = usable(seen, grid.symbol, context)
     if quote is None or quote.bid is None or quote.ask is None or not trades_now(grid.symbol, context):
         return None
     name, price = ("bid", quote.bid) if grid.sign > 0 else ("ask", quote.ask)
@@ -208,11 +209,10 @@ def _held(book: GridBook, snapshot: Snapshot) -> Decimal:
     The fee of a coin is assumed until it is posted: if the broker took less, what it holds tells, as long as nobody
     else's coins can be among it.
     """
-    grid, held = book.grid, abs(book.ledger.inventory)
+    grid, held = book.grid, max(book.grid.sign * book.ledger.inventory, ZERO)
     if is_coin(grid.symbol):
         position = snapshot.positions.get(grid.symbol)
-        bought = sum((f.qty if f.side == "buy" else -f.qty for f in book.fills), ZERO)
-        if position is not None and held < position.qty <= bought:
+        if position is not None and held < position.qty <= held + assumed_coins(book):
             held = position.qty
     return _floored(held, grid.increment)
 
@@ -289,7 +289,7 @@ def _stopped(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context, l
     result = book.ledger.equity(_price(book, snapshot)) - book.grid.capital
     reason = f"{said}; result {text(result.quantize(CENT))}, fees of {text(book.ledger.fees.quantize(CENT))} taken off"
     changes: list[RowChange] = []
-    if book.grid.sign * held > 0:  # of coins more was there than the assumed fee had left
+    if book.grid.sign * held > 0 or (held and not is_coin(book.grid.symbol)):  # the fee of coins is assumed
         reason = f"{reason}; {text(held)} {left_because}"
         if not is_coin(book.grid.symbol):  # the user's coins are in no book
             cause = Change.TRANSFER if left_because == "kept" else Change.DUST

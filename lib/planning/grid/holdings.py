@@ -15,7 +15,6 @@ from lib.domain.money import ZERO
 from lib.domain.records import Fill, Order, Rows
 from lib.domain.states import PENDING
 from lib.planning.books import is_live
-from lib.planning.deciding.decisions import is_ticked
 from lib.planning.grid.books import GridRows, grid_rows, is_level
 from lib.planning.grid.reading import status_of, symbol_of
 from lib.planning.protecting.coins import FEE_MAX
@@ -101,10 +100,3 @@ def qty_of(grids: Iterable[Holding]) -> Decimal:
 def grids_round_the_clock(rows: Rows) -> bool:
     """Say whether a grid in coins has to be looked after."""
     return any(is_coin(symbol) for symbol in holdings(rows))
-
-
-def awaits_start(rows: Rows) -> bool:
-    """Say whether order_executor has a grid to start: it is approved and WAITING, and nobody asked it to stop."""
-    return any(
-        status_of(each) is GridStatus.WAITING and is_ticked(each.approve) and not each.wanted for each in rows.grids
-    )

@@ -14,6 +14,7 @@ from lib.domain.bodies import is_coin
 from lib.domain.facts import Problem, Snapshot
 from lib.domain.grids import GridStatus, Strategy
 from lib.domain.limits import GRID_REQUESTS_MAX
+from lib.domain.money import text
 from lib.domain.records import Order, Rows
 from lib.planning.books import is_live
 from lib.planning.context import Context
@@ -23,7 +24,7 @@ from lib.planning.grid.books import GridBook, GridRows, book_of, grid_rows, init
 from lib.planning.grid.diff import Difference, difference, strategy_write
 from lib.planning.grid.ending import plan_ending, plan_over, plan_unreadable
 from lib.planning.grid.health import plan_health, plan_price
-from lib.planning.grid.reading import is_edited, status_of, strategy_digest, symbol_of
+from lib.planning.grid.reading import is_approved, status_of, strategy_digest, symbol_of
 from lib.planning.grid.starting import approvals, plan_starting, unstamped
 from lib.planning.protecting.steps import Step, trades_now
 
@@ -31,11 +32,16 @@ MINUTE = timedelta(minutes=1)
 
 _OVER = frozenset({GridStatus.STOPPED, GridStatus.REJECTED})
 _GOES_ON = frozenset({GridStatus.STARTING, GridStatus.RUNNING})
+_NOT_APPROVED = (
+    "EDITED_AFTER_APPROVAL: its tick was taken away, or it was changed while it ran; "
+    "put it back, then approve it, or approve it as it is now"
+)
 
 
 def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
     """Plan one round of all grids of an account."""
-    if not rows.grids:
+    mine = grid_rows(rows)
+    if not mine:
         return Plan()
     booking = book_grids(rows, snapshot, context.now, context.limits)
     moved = booking.moved | {each.id for each in unstamped(rows)}
@@ -43,7 +49,7 @@ def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
     problems: list[Problem] = [*booking.problems]
     own = _live_by_symbol(rows)
     found: list[Difference] = []
-    for each in grid_rows(rows):
+    for each in mine:
         if each.strategy.id in moved:
             continue  # its rows are planned on in the next round; those of other grids need not wait for them
         step = _step(each, own.get(symbol_of(each.strategy), ()), rows, snapshot, context)
@@ -90,15 +96,17 @@ def _step(each: GridRows, own: Sequence[Order], rows: Rows, snapshot: Snapshot, 
     book = book_of(each, context.limits, snapshot.assets)
     if isinstance(book, Refused):
         return _unreadable(each, book, context)
-    if status in _GOES_ON and is_edited(strategy):
-        reason = "EDITED_AFTER_APPROVAL: it was changed while it ran; approve it again as it is now, or put it back"
-        return (strategy_write(strategy, pause_values(reason), f"paused: {reason}"),), ()
+    if status in _GOES_ON and not is_approved(strategy):
+        return _pause(strategy, _NOT_APPROVED)
     ending = plan_ending(book, rows, snapshot, context)
     if ending is not None:
         return ending
     if not is_level(book):
         return _lagging(book, context)
-    if status is GridStatus.PAUSED and is_ticked(strategy.approve):  # pausing took the tick away
+    resumes = status is GridStatus.PAUSED and is_ticked(strategy.approve)  # pausing took the tick away
+    if book.ledger.excess > 0 and (status in _GOES_ON or resumes):
+        return _pause(strategy, f"GRID_DRIFT: by its fills it closed {text(book.ledger.excess)} more than it held")
+    if resumes:
         return (strategy_write(strategy, _approved_anew(strategy, context), "approved again"),), ()
     if status in _GOES_ON and any(is_live(o) for o in initial_orders(book, book.grid)):
         return plan_starting(book, snapshot.by_client_id, context)
@@ -118,6 +126,10 @@ def _approved_anew(strategy: Strategy, context: Context) -> dict[str, object]:
     }
 
 
+def _pause(strategy: Strategy, reason: str) -> Step:
+    return (strategy_write(strategy, pause_values(reason), f"paused: {reason}"),), ()
+
+
 def _unreadable(each: GridRows, refused: Refused, context: Context) -> Step:
     """Pause a grid that nobody can read any more; one that is to end loses its orders, and the rest waits for a person.
 
@@ -125,8 +137,7 @@ def _unreadable(each: GridRows, refused: Refused, context: Context) -> Step:
     """
     strategy, status = each.strategy, status_of(each.strategy)
     if status in _GOES_ON:
-        reason = f"GRID_UNREADABLE: {refused}"
-        return (strategy_write(strategy, pause_values(reason), f"paused: {reason}"),), ()
+        return _pause(strategy, f"GRID_UNREADABLE: {refused}")
     if status is not GridStatus.STOPPING:
         return (), ()
     actions, problems = plan_unreadable(each, context)

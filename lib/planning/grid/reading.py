@@ -20,7 +20,7 @@ from lib.domain.grids import Grid, GridKind, GridStatus, OutOfRange, Spacing, St
 from lib.domain.limits import Limits
 from lib.domain.money import ONE, ZERO, D, NotMoney, text, tick_size, whole_down
 from lib.planning.deciding.broker_rules import HARD_TO_BORROW
-from lib.planning.deciding.decisions import SHOWN_MAX, Refused
+from lib.planning.deciding.decisions import SHOWN_MAX, Refused, is_ticked
 from lib.planning.grid.levels import break_even_ratio, collapsed, level, levels
 from lib.planning.protecting.coins import COST_MIN, SHARE_MIN, STEP
 
@@ -40,7 +40,7 @@ STRATEGY_COLUMNS = (
     "trailing",
     "trailing_limit",
 )
-"""What an approval binds: the digest is taken over these, in this order."""
+"""What a person writes and an approval binds: the digest is taken over these, in this order."""
 
 LEVELS_MAX = 500
 """As many orders of one symbol as a page of the broker's list holds."""
@@ -48,6 +48,7 @@ LEVELS_MAX = 500
 SHORT_MARGIN = Decimal("0.5")
 """The part of a short sale's value that the account has to have itself (Regulation T)."""
 
+_ENDS = frozenset({GridStatus.STOPPED, GridStatus.REJECTED})
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"", "0", "false", "no", "off"})
 
@@ -56,8 +57,8 @@ _Numbers = dict[str, Decimal | None]
 
 
 def strategy_digest(strategy: Strategy) -> str:
-    """Return the fingerprint of everything that an approval binds."""
-    values = [getattr(strategy, column) for column in STRATEGY_COLUMNS]
+    """Return the fingerprint of everything that an approval binds: where the range stands too, for no hand moves it."""
+    values = [*(getattr(strategy, column) for column in STRATEGY_COLUMNS), strategy.shift]
     return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()
 
 
@@ -66,12 +67,20 @@ def is_edited(strategy: Strategy) -> bool:
     return strategy.approved_digest is not None and strategy.approved_digest != strategy_digest(strategy)
 
 
+def is_approved(strategy: Strategy) -> bool:
+    """Say whether a strategy has its tick, and is as it was when that was seen."""
+    return is_ticked(strategy.approve) and not is_edited(strategy)
+
+
 def status_of(strategy: Strategy) -> GridStatus:
-    """Return where a strategy stands; a word of somebody's is WAITING before the start, and PAUSED after it."""
-    word = _word(strategy.status).upper()
-    if word in set(GridStatus):
+    """Return where a strategy stands; a word that cannot be true is WAITING before the start, and PAUSED after it.
+
+    So no word in the column makes a grid trade that was not started, or starts one a second time.
+    """
+    word, has_begun = _word(strategy.status).upper(), strategy.started_at is not None
+    if word in set(GridStatus) and (word in _ENDS or (word != GridStatus.WAITING) == has_begun):
         return GridStatus(word)
-    return GridStatus.WAITING if strategy.started_at is None else GridStatus.PAUSED
+    return GridStatus.PAUSED if has_begun else GridStatus.WAITING
 
 
 def symbol_of(strategy: Strategy) -> str:

@@ -19,14 +19,15 @@ from lib.domain.ids import grid_id
 from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, text
 from lib.domain.records import Order, Rows
-from lib.domain.states import PENDING, Side
+from lib.domain.states import PENDING, REJECTED, Side
 from lib.planning.context import Context
 from lib.planning.deciding.checks import may_enter, symbol_listed
 from lib.planning.deciding.decisions import Refused, is_ticked
 from lib.planning.deciding.exposure import SHORT_SLACK, World
 from lib.planning.deciding.sharing import grid_refused_beside
 from lib.planning.grid.books import GridBook, initial_orders, opening_side
-from lib.planning.grid.diff import order_row, sent_again, unknown
+from lib.planning.grid.diff import gave_up, order_row, sent_again, unknown
+from lib.planning.grid.ending import reached
 from lib.planning.grid.levels import cells_held_at_start, level
 from lib.planning.grid.reading import is_edited, read_grid, status_of, strategy_digest, symbol_of
 from lib.planning.protecting.steps import trades_now
@@ -74,7 +75,11 @@ def grids_as_stamped(rows: Rows, now: datetime) -> Rows:
 
 
 def to_start(rows: Rows) -> tuple[Strategy, ...]:
-    """Return the strategies that wait for their start, oldest first."""
+    """Return the strategies that wait for their start, oldest first.
+
+    One that has orders was started before; but what the broker refused was no start.
+    """
+    begun = {o.strategy_id for o in rows.orders if o.order_status != REJECTED or o.filled_qty > 0}
     return tuple(
         each
         for each in sorted(rows.grids, key=lambda s: s.id)
@@ -82,7 +87,13 @@ def to_start(rows: Rows) -> tuple[Strategy, ...]:
         and is_ticked(each.approve)
         and each.version >= 0
         and not (each.wanted or "").strip()
+        and each.id not in begun
     )
+
+
+def awaits_start(rows: Rows) -> bool:
+    """Say whether order_executor has a grid to start."""
+    return bool(to_start(rows))
 
 
 def symbols_to_start(rows: Rows, context: Context) -> tuple[str, ...]:
@@ -106,7 +117,8 @@ def plan_starts(rows: Rows, world: World | None, context: Context) -> tuple[tupl
         if isinstance(start, Refused):
             actions.extend(_refusal(strategy, start))
             continue
-        actions.append(_started(strategy, start, rows.account.namespace, context))
+        attempt = 1 + max((o.attempt for o in rows.orders if o.strategy_id == strategy.id), default=0)
+        actions.append(_started(strategy, start, rows.account.namespace, context, attempt=attempt))
         world = world.started(start.grid, start.need)
     return tuple(actions), tuple(notes)
 
@@ -131,8 +143,11 @@ def _start_of(strategy: Strategy, world: World, context: Context) -> Start | Ref
     if 2 * (quote.ask - quote.bid) > world.limits.spread_max * (quote.ask + quote.bid):
         reason = f"bid {text(quote.bid)} and ask {text(quote.ask)} are too far apart"
         return Refused(code="SPREAD", reason=reason, final=False)
+    ending = reached(grid, quote, context)
+    if ending is not None:
+        return Refused(code="STOP_THROUGH", reason=f"it would end at once: {ending[1]}", final=False)
     start = counted(grid, quote)
-    return _unaffordable(start, world) or start
+    return _beyond_limits(start, quote, world) or _unaffordable(start, world) or start
 
 
 def _taken(grid: Grid, world: World) -> Refused | None:
@@ -160,6 +175,35 @@ def counted(grid: Grid, quote: Quote) -> Start:
     return Start(grid=grid, price=price, qty=qty, need=need)
 
 
+def _beyond_limits(start: Start, quote: Quote, world: World) -> Refused | None:
+    """Refuse what the limits forbid, as of a decision; a grid counts with all that it may come to hold (check-R2, R3).
+
+    For good what a change of the price cannot mend: the orders of its cells.
+    """
+    grid, limits, equity = start.grid, world.limits, world.account.equity
+    assert quote.ask is not None
+    cost = grid.qty * max(level(grid, number if grid.sign > 0 else number + 1) for number in grid.cells)
+    first = start.qty * quote.ask
+    if not is_coin(grid.symbol) and grid.qty > limits.order_qty_max:
+        reason = f"{text(grid.qty)} shares in one order are more than the limit of {text(limits.order_qty_max)}"
+        return Refused(code="QTY", reason=reason)
+    if cost > limits.order_notional_max:
+        reason = f"one of its orders costs {text(cost)}, the limit is {text(limits.order_notional_max)}"
+        return Refused(code="NOTIONAL", reason=reason)
+    if first > limits.order_notional_max or (not is_coin(grid.symbol) and start.qty > limits.order_qty_max):
+        reason = f"its first order, of {text(start.qty)} for {text(first)}, is beyond the limits of one order"
+        return Refused(code="SIZE", reason=reason, final=False)
+    held = sum((e.value for e in world.exposures if e.symbol == grid.symbol), ZERO) + start.need
+    if held > limits.position_share_max * equity:
+        reason = f"{text(held)} could be in {grid.symbol}, the limit is {text(limits.position_share_max * equity)}"
+        return Refused(code="POSITION", reason=reason, final=False)
+    gross = sum((e.value for e in world.exposures), ZERO) + start.need
+    if gross > limits.gross_exposure_max * equity:
+        reason = f"{text(gross)} could be at stake in all, the limit is {text(limits.gross_exposure_max * equity)}"
+        return Refused(code="EXPOSURE", reason=reason, final=False)
+    return None
+
+
 def _unaffordable(start: Start, world: World) -> Refused | None:
     grid, reserve = start.grid, world.limits.buying_power_reserve * world.account.equity
     spent = world.account.buying_power - world.buying_power
@@ -184,7 +228,7 @@ def _refusal(strategy: Strategy, refused: Refused) -> tuple[Write, ...]:
     return (_write(strategy, values, f"{word}: {refused}"),)
 
 
-def _started(strategy: Strategy, start: Start, namespace: str, context: Context) -> Action:
+def _started(strategy: Strategy, start: Start, namespace: str, context: Context, *, attempt: int) -> Action:
     """Claim a strategy: its status, its price and its first order's row are one transaction, before the order."""
     grid = start.grid
     claimed: dict[str, object] = {
@@ -195,7 +239,6 @@ def _started(strategy: Strategy, start: Start, namespace: str, context: Context)
     }
     if start.qty == 0:
         return _write(strategy, claimed, f"starts at {text(start.price)} with nothing held")
-    attempt = 1
     side = opening_side(grid)
     body = market_entry_body(
         grid_id(namespace, grid.id, START, side, attempt),
@@ -243,6 +286,8 @@ def _resolve(
     confirmed = context.now - order.missing_at >= CONFIRM_MISSING
     if not confirmed or not context.time_is_sure or not trades_now(order.symbol, context):
         return (), (unknown(order),)
+    if not is_coin(order.symbol) and context.session is not None and order.created_at < context.session.open:
+        return (gave_up(order, context.now),), ()  # it was meant for the price of a session that is over
     return (sent_again(order, body, context.now, opens=True),), ()
 
 

@@ -18,7 +18,7 @@ from lib.domain.records import Control
 from lib.planning.context import Context
 from lib.planning.grid.books import GridBook
 from lib.planning.grid.levels import collapsed, level
-from lib.planning.grid.reading import capital_need
+from lib.planning.grid.reading import capital_need, strategy_digest
 from lib.planning.protecting.halts import in_force
 from lib.planning.protecting.steps import Step, trades_now
 from lib.planning.protecting.watching import usable
@@ -39,7 +39,10 @@ def plan_trailing(book: GridBook, snapshot: Snapshot, context: Context, controls
     if refused is not None and refused == strategy.reason:
         return None
     words = refused or f"the range moved by a cell: {text(price)} is a step beyond it"
-    values: dict[str, object] = {"reason": refused} if refused else {"shift": grid.shift + grid.sign, "reason": None}
+    moved = replace(strategy, shift=grid.shift + grid.sign)
+    values: dict[str, object] = {"reason": refused}
+    if refused is None:  # an approval binds where the range stands, too
+        values |= {"shift": moved.shift, "approved_digest": strategy_digest(moved)}
     change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
     return (Write(changes=(change,), why=f"grid {grid.id}: {words}", symbol=grid.symbol),), ()
 

@@ -13,6 +13,7 @@ from lib.simulation.proof.campaign import MINUTES, Wanted
 ABOUT = """Play schedules of trouble against the real stages and the built-in broker, in simulated time, and count
 what they break. First every pair of faults at every call of the core lifecycles, then lives and schedules drawn from
 the seed: several days and trades, crashes, lost answers, short and stale lists, a full disk, a second host, people.
+Between them grids, spot and reverse, with prices, fills in parts, looks and faults drawn from the seed.
 Results are kept as they come: started again with the same commit and seed, it goes on where it was stopped."""
 
 EXAMPLE = f"""examples:
@@ -20,6 +21,7 @@ EXAMPLE = f"""examples:
   python -m lib.prove --minutes 90
   python -m lib.prove --runs 100000 --seed 7
   python -m lib.prove --again 'life 12' 35.0:person_trades#482 40.4:any#469
+  python -m lib.prove --again 'grid 9'         both grids of a seed, as they were played
 
 The page is written to the directory as text and as HTML with plots (which need matplotlib: `make prove` brings it).
 What it promises and where its limits are: docs/proof.md

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from lib.simulation.proof.campaign import Campaign
-from lib.simulation.proof.tasks import LIFE, PAIRS, ROWS, Result
+from lib.simulation.proof.tasks import GRIDS, LIFE, PAIRS, ROWS, Result
 from lib.views.proof import BrokenSchedule, Counted, ProofLine, ProofPage, Span
 
-WHAT = {PAIRS: "single faults and pairs", LIFE: "random schedules", ROWS: "fuzzed decision rows"}
+WHAT = {
+    PAIRS: "single faults and pairs",
+    LIFE: "random schedules",
+    GRIDS: "random grids",
+    ROWS: "fuzzed decision rows",
+}
 
 
 def proof_page(campaign: Campaign, *, command: str, files: tuple[str, ...]) -> ProofPage:

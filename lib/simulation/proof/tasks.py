@@ -5,31 +5,35 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import process_time
 from typing import Any
 
-from lib.simulation import drawn
+from lib.simulation import drawn, grids
 from lib.simulation.explore import Schedule, Tally, explore, read_schedule, replayed, shrunk
 from lib.simulation.fuzzing import fuzz
 from lib.simulation.lifecycles import ALL, CORE
 from lib.simulation.playing import steps_of
 
-PAIRS, LIFE, ROWS = "pairs", "life", "rows"
+PAIRS, LIFE, ROWS, GRIDS = "pairs", "life", "rows", "grid"
 RUNS_PER_LIFE = 40
 ROWS_PER_TASK = 5_000
 SHRUNK_MAX = 5
 """Of a part that breaks much the first few schedules are shrunk: each takes a life for every fault of it."""
 LIVES_PER_ROWS = 20
 """After so many lives, once some fuzzed rows: both numbers grow, lives take nearly all of the time."""
+LIVES_PER_GRIDS = 2
+"""After so many lives, once some grids."""
+GRIDS_PER_TASK = 25
+"""Seeds: two runs of each, a spot grid and a reverse one."""
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made below it
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A part: pairs of faults in a lifecycle that begin at a step, schedules of a life, or fuzzed rows by a seed."""
+    """A part: pairs of faults that begin at a step of a lifecycle, schedules of a life, grids or rows of a seed."""
 
     kind: str
     name: str
@@ -67,15 +71,18 @@ class Result:
 
 
 def tasks(seed: int) -> Iterator[Task]:
-    """Go through the parts for ever: the pairs of the core lifecycles first, then lives and rows from the seed on."""
+    """Go through the parts for ever: the pairs of the core lifecycles, then lives, grids and rows from the seed on."""
     for lifecycle in CORE:
         for number in range(len(steps_of(lifecycle))):
             yield Task(PAIRS, lifecycle.name, number)
-    place = seed
+    place = grid = seed
     while True:
-        for _ in range(LIVES_PER_ROWS):
+        for number in range(LIVES_PER_ROWS):
             yield Task(LIFE, "", place)
             place += 1
+            if number % LIVES_PER_GRIDS == 0:
+                yield Task(GRIDS, "", grid)
+                grid += GRIDS_PER_TASK
         yield Task(ROWS, "", place)
 
 
@@ -90,9 +97,16 @@ def work(task: Task) -> Result:
             (lifecycle,) = (each for each in ALL if each.name == task.name)
             tally = explore(lifecycle, Path(directory), depth=2, steps=lambda step: step == task.number)
             return _result(task, began, tally)
+        if task.kind == GRIDS:
+            return _grids(task, began, grids.play(task.number, GRIDS_PER_TASK, Path(directory)))
         tally = drawn.play(task.number, RUNS_PER_LIFE, Path(directory))
         profile = drawn.life(task.number).profile
         return _result(task, began, tally, profiles={profile: tally.schedules})
+
+
+def _grids(task: Task, began: float, counts: grids.Counts) -> Result:
+    tally = Tally(schedules=counts.runs, passes=counts.looks, points=counts.points, convergence=counts.quiet)
+    return replace(_result(task, began, tally), broken=tuple(counts.broken))
 
 
 def _result(
@@ -141,8 +155,11 @@ def played_again(name: str, words: Sequence[str]) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as directory:
         if kind == LIFE and number.isdecimal():
             return drawn.replayed(int(number), schedule, Path(directory))
+        if kind == GRIDS and number.isdecimal():
+            broken = grids.play(int(number), 1, Path(directory)).broken
+            return tuple(f"{name}: {said}" for name, each in broken for said in each)
         found = [each for each in ALL if each.name == name]
         if not found:
-            message = f"{name!r} is neither `life N` nor one of: {', '.join(repr(each.name) for each in ALL)}"
+            message = f"{name!r} is neither `life N`, `grid N` nor one of: {', '.join(repr(each.name) for each in ALL)}"
             raise ValueError(message)
         return replayed(found[0], schedule, Path(directory))

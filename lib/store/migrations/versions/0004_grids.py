@@ -94,6 +94,7 @@ def _create_round_trips() -> None:
         _text("closed_at"),
         sa.Column("hold_s", sa.Integer, nullable=False),
         _text("policy"),
+        sa.Column("version", sa.Integer, nullable=False, server_default="1"),
         sa.UniqueConstraint("account", "entry_fill", "exit_fill", "cell", name="uq_round_trip"),
         sqlite_autoincrement=True,
     )
