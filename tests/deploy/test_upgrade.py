@@ -232,7 +232,12 @@ def test_an_upgrade_waits_for_the_pass_at_work_backs_up_and_trades_on_as_the_new
 
 
 @pytest.mark.parametrize(
-    ("point", "stays"), [pytest.param("before", "old", marks=pytest.mark.prove), ("during", "new"), ("after", "new")]
+    ("point", "stays"),
+    [
+        pytest.param("before", "old", marks=pytest.mark.prove),
+        ("during", "new"),
+        pytest.param("after", "new", marks=pytest.mark.prove),
+    ],
 )
 def test_an_upgrade_killed_around_its_migration_is_settled_by_the_next_tick(point, stays, installed):
     (installed.home / "var" / point).touch()

@@ -32,7 +32,7 @@ def of_single_orders(requests):
         (10, 1, 1, 1),
         (100, 5, 1, 1),
         pytest.param(1_000, 50, 3, 1, marks=pytest.mark.slow),
-        pytest.param(10_000, 500, 21, 3, marks=pytest.mark.slow),
+        pytest.param(10_000, 500, 21, 3, marks=pytest.mark.prove),
     ],
 )
 def test_a_pass_asks_by_the_page_and_never_by_the_order(tmp_path, listed, held, pages, quote_calls):

@@ -160,6 +160,7 @@ def test_a_newcomer_gets_to_a_covered_position_at_alpaca(newcomer):
     assert user.sql("var/trading.db", "SELECT symbol, status FROM trade_journal") == [("MSFT", "POSITION")]
 
 
+@pytest.mark.prove
 def test_on_a_sunday_the_same_lines_end_well_and_the_decision_is_ordered_on_monday(newcomer):
     user = newcomer(ON_SUNDAY)
     with user.alpaca() as url:

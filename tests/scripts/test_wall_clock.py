@@ -66,6 +66,7 @@ def test_three_processes_at_once_lose_nothing(desk):
     assert sum(count for *_, count in outcomes) == ROUNDS * len(STAGES)
 
 
+@pytest.mark.prove
 def test_stages_killed_at_any_moment_double_nothing(desk):
     in_window()
     began = time.monotonic()

@@ -205,7 +205,7 @@ def halted_in_the_middle(directory, plan):
     return (trade.status, note, [p.covered_qty for p in positions], live, broken), faults.effects
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_every_single_fault_of_a_halt_leads_to_the_same_end(tmp_path):
     clean, effects = halted_in_the_middle(tmp_path / "clean", {})
     assert (clean[0], clean[2], clean[3], clean[4]) == ("POSITION", [Decimal(4)], [("sell", Decimal(4))], [])

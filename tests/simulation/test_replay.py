@@ -72,7 +72,7 @@ def test_the_demo_s_grids_work_through_its_days_and_their_money_is_in_the_recoun
     assert printed.endswith("agrees\n")
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_coins_are_looked_after_round_the_clock_while_they_have_a_grid(tmp_path, capsys):
     words = ["--demo", "--from", "2013-01-28", "--to", "2013-01-29", "--out", str(tmp_path), "--json"]
     early = replace(DEMO_GRIDS[1], begins=1)
