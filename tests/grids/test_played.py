@@ -15,6 +15,8 @@ from lib.simulation.evidence import after_another_round, at_rest
 from lib.simulation.lifecycles import at, steps
 from lib.store import queries
 
+pytestmark = pytest.mark.slow
+
 MINUTE = timedelta(minutes=1)
 COLUMNS = {
     "account": "main",

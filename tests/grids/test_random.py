@@ -17,6 +17,8 @@ from lib.simulation.grid_stories import CENTRE, COINS, PARTS, WHOLE, drawn
 from lib.simulation.grids import Run, play, table
 from lib.simulation.proof.tasks import played_again
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 SEEDS = int(os.environ.get("GRIDS_SEEDS", "150"))
 FIRST = int(os.environ.get("GRIDS_FIRST", "0"))

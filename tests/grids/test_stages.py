@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 import sqlalchemy as sa
 
 from lib.domain.actions import Insert
@@ -18,6 +19,8 @@ from lib.simulation.points import Points, with_points
 from lib.simulation.world import world
 from tests.grids.catalogue import ROWS
 from tests.grids.tables import NUMBERS, rows
+
+pytestmark = pytest.mark.slow
 
 BEGIN = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

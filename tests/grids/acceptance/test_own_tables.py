@@ -14,6 +14,8 @@ from tests.grids.acceptance.driver import SECOND, played, structure
 from tests.grids.acceptance.troubles import Allowed
 from tests.grids.catalogue import M1_PATH, OTHERS
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 
 

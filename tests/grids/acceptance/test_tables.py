@@ -6,6 +6,8 @@ from tests.grids.acceptance.driver import played, plays
 from tests.grids.catalogue import ROWS
 from tests.grids.tables import rows
 
+pytestmark = pytest.mark.slow
+
 STOPS = {"S7": {"stop_price": "75"}, "R7": {"stop_price": "125"}}
 """S8 is ended by a person."""
 

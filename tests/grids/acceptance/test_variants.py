@@ -16,6 +16,8 @@ from tests.grids.acceptance.troubles import WRITES, Again, InParts, Mortal
 from tests.grids.catalogue import ROWS
 from tests.grids.tables import rows
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 EVERY = [*WHOLE, *(pytest.param(name, marks=pytest.mark.prove) for name in OTHERS)]
 every_table = pytest.mark.parametrize("name", EVERY)
