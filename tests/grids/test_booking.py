@@ -138,6 +138,10 @@ def test_a_first_order_that_met_the_rate_limit_is_tried_again():
     assert values(book(rows(strategy(**STARTING), orders=(earlier,))), "grid_strategy") == [
         {"status": "RUNNING", "reason": None}  # this time there was nothing to buy
     ]
+    twice = replace(throttled, submitted_at=START + timedelta(minutes=1))  # its first copy may yet arrive
+    assert values(book(rows(strategy(**STARTING), orders=(twice,))), "grid_strategy") == [
+        {"status": "REJECTED", "reason": words}
+    ]
 
 
 @pytest.mark.case("fail-D4")

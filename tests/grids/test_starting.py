@@ -115,6 +115,8 @@ def test_what_the_broker_did_not_take_is_sent_again_under_a_new_name():
     (submit,) = plan(waiting(), orders=(refused,)).actions
     assert submit.body["client_order_id"] == "ns-g3-start-buy-2"
     assert plan(waiting(), orders=(replace(refused, order_status="cancelled"),)).actions == ()
+    twice = replace(refused, submitted_at=refused.created_at + timedelta(minutes=1))
+    assert plan(waiting(), orders=(twice,)).actions == ()
 
 
 @pytest.mark.parametrize("status", ["STARTING", "RUNNING", "PAUSED", "STOPPING", "STOPPED", "REJECTED"])

@@ -23,6 +23,7 @@ from lib.domain.states import ENDED, REJECTED, UNSENT, Change
 from lib.planning.booking.booking import by_order, new_fills, sync_orders
 from lib.planning.booking.chains import follow
 from lib.planning.booking.sync import Seen, facts_of, index
+from lib.planning.books import was_sent_again
 from lib.planning.grid.books import (
     GRID_ORDER,
     GridBook,
@@ -245,7 +246,8 @@ def _status(book: GridBook) -> list[RowChange]:
         return []
     if not initial or _filled(initial) > 0:
         return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": None})]
-    if (initial[-1].reject_reason or "").startswith(Refusal.RATE_LIMIT):  # it says nothing of the order: start anew
+    throttled = (initial[-1].reject_reason or "").startswith(Refusal.RATE_LIMIT)
+    if throttled and not was_sent_again(initial[-1]):  # it says nothing of the order; an earlier copy may yet arrive
         again = {"status": GridStatus.WAITING, "reason": _why(initial[-1]), "start_price": None, "started_at": None}
         return [_update(book.strategy, again)]
     return [_update(book.strategy, {"status": GridStatus.REJECTED, "reason": _why(initial[-1])})]

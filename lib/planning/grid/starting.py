@@ -20,6 +20,7 @@ from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, text
 from lib.domain.records import Order, Rows
 from lib.domain.states import PENDING, REJECTED, Side
+from lib.planning.books import was_sent_again
 from lib.planning.context import Context
 from lib.planning.deciding.checks import may_enter, symbol_listed
 from lib.planning.deciding.decisions import Refused, is_ticked
@@ -77,9 +78,10 @@ def grids_as_stamped(rows: Rows, now: datetime) -> Rows:
 def to_start(rows: Rows) -> tuple[Strategy, ...]:
     """Return the strategies that wait for their start, oldest first.
 
-    One that has orders was started before; but what the broker refused was no start.
+    One that has orders was started before; but what the broker refused was no start, unless it had been sent twice:
+    the first copy may yet arrive.
     """
-    begun = {o.strategy_id for o in rows.orders if o.order_status != REJECTED or o.filled_qty > 0}
+    begun = {o.strategy_id for o in rows.orders if o.order_status != REJECTED or o.filled_qty > 0 or was_sent_again(o)}
     return tuple(
         each
         for each in sorted(rows.grids, key=lambda s: s.id)
