@@ -52,6 +52,10 @@ class GridStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
+OVER = frozenset({GridStatus.STOPPED, GridStatus.REJECTED})
+"""A strategy with one of these trades no more."""
+
+
 class Ending(StrEnum):
     """How a stop that was asked for leaves what is held."""
 

@@ -70,8 +70,7 @@ def is_on_tick(price: Decimal) -> bool:
 
 def tick_down(price: Decimal) -> Decimal:
     """Round `price` down to its tick."""
-    tick = tick_size(price)
-    return (price / tick).to_integral_value(rounding=ROUND_FLOOR) * tick
+    return step_down(price, tick_size(price))
 
 
 def tick_up(price: Decimal) -> Decimal:
@@ -83,6 +82,11 @@ def tick_up(price: Decimal) -> Decimal:
 def whole_down(qty: Decimal) -> Decimal:
     """Round a quantity down to whole shares."""
     return qty.to_integral_value(rounding=ROUND_FLOOR)
+
+
+def step_down(number: Decimal, step: Decimal) -> Decimal:
+    """Round down to a whole multiple of `step`."""
+    return (number / step).to_integral_value(rounding=ROUND_FLOOR) * step
 
 
 def notional(fills: Iterable[tuple[Decimal, Decimal]]) -> Decimal:

@@ -18,7 +18,7 @@ from pathlib import Path
 from lib.broker.port import Broker
 from lib.clock import new_york
 from lib.domain.actions import Insert, Update
-from lib.domain.grids import Ending, GridStatus, Strategy
+from lib.domain.grids import OVER, Ending, GridStatus, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO, text
 from lib.errors import ConfigError, StaleRow, StoreUnavailable
@@ -28,7 +28,6 @@ from lib.intake.grid_standing import Looked, as_rows, standing
 from lib.planning.deciding.decisions import Refused, is_ticked
 from lib.planning.deciding.sharing import neighbours
 from lib.planning.grid.books import GridBook, book_of
-from lib.planning.grid.holdings import OVER
 from lib.planning.grid.reading import is_edited, parse_grid, status_of, strategy_digest, symbol_of
 from lib.render.grid_picture import picture
 from lib.store import queries

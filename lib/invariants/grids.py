@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from lib.domain.facts import BrokerOrder
-from lib.domain.grids import Grid, GridStatus
+from lib.domain.grids import OVER, Grid, GridStatus
 from lib.domain.money import ZERO
 from lib.domain.records import Order
 from lib.domain.states import ENDED
@@ -77,7 +77,7 @@ def nothing_rests_after_the_end(evidence: Evidence) -> Iterator[str]:
     over = {g.id: status_of(g) for g in evidence.books.grids}
     for order in evidence.books.orders:
         status = over.get(order.strategy_id or 0)
-        if status in {GridStatus.STOPPED, GridStatus.REJECTED} and order.order_status not in ENDED:
+        if status in OVER and order.order_status not in ENDED:
             yield f"grid {order.strategy_id} is {status}, {order.client_order_id} is {order.order_status}"
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from lib.domain.grids import GridStatus
+from lib.domain.grids import OVER
 from lib.domain.records import Account, Control, Decision, Rows, StageRun, Trade
 from lib.domain.states import ENDED, LATE, REJECTED, DecisionStatus, TradeStatus
 from lib.errors import ConfigError
@@ -52,7 +52,7 @@ STAGES = ("order_executor", "order_monitor", "position_monitor")
 LATE_WATCHED = timedelta(days=3)
 """How long an order is read after an end that the broker may still take back: it arrives late, or its fill does."""
 
-_GRID_ENDS = (GridStatus.STOPPED.value, GridStatus.REJECTED.value)
+_GRID_ENDS = tuple(sorted(status.value for status in OVER))
 LATE_POSSIBLE = tuple(sorted(LATE))
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from lib.domain.grids import GridStatus, RoundTrip, Strategy
+from lib.domain.grids import OVER, RoundTrip, Strategy
 from lib.domain.money import ZERO
 from lib.domain.records import Order, Rows
 from lib.domain.states import ENDED
@@ -234,8 +234,7 @@ def grid_lines(
 
 def going_on(rows: Rows) -> tuple[GridLine, ...]:
     """Lay out the grids that have begun and not ended, as far as the rows of a pass tell."""
-    over = {GridStatus.STOPPED, GridStatus.REJECTED}
-    begun = [each for each in rows.grids if each.started_at is not None and each.status not in over]
+    begun = [each for each in rows.grids if each.started_at is not None and each.status not in OVER]
     return grid_lines(begun, rows.orders, {}, ticked=bool)
 
 

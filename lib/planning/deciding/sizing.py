@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from lib.domain.facts import AccountFacts
 from lib.domain.limits import Limits
-from lib.domain.money import ONE, ZERO
+from lib.domain.money import ONE, ZERO, step_down
 from lib.planning.deciding.decisions import NewTrade
 
 
@@ -38,4 +38,4 @@ def size(
         limits.order_notional_max / trade.entry,
         buying_power / cost,
     )
-    return (most / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    return step_down(most, step)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from lib.domain.actions import Insert, RowChange, Update, Write
+from lib.domain.actions import Insert, RowChange, Write
 from lib.domain.bodies import is_coin
 from lib.domain.facts import BrokerOrder, FillActivity, Problem, Refusal, Snapshot
-from lib.domain.grids import GridStatus, Strategy
+from lib.domain.grids import OVER, GridStatus, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO, storable
 from lib.domain.records import Order, Rows
@@ -34,6 +34,7 @@ from lib.planning.grid.books import (
     is_level,
     live_orders,
 )
+from lib.planning.grid.changes import pause_values, strategy_update
 from lib.planning.grid.lots import Trip
 from lib.planning.grid.reading import is_edited, status_of
 from lib.planning.outside.owners import quantity_change
@@ -65,18 +66,12 @@ def lost_since(rows: Rows) -> datetime | None:
 
     Most often it had nothing to buy and was started a moment ago; else its rows are gone.
     """
-    over = {GridStatus.STOPPED, GridStatus.REJECTED}
     started = [
         each.strategy.started_at
         for each in grid_rows(rows)
-        if not each.orders and each.strategy.started_at is not None and status_of(each.strategy) not in over
+        if not each.orders and each.strategy.started_at is not None and status_of(each.strategy) not in OVER
     ]
     return min(started, default=None)
-
-
-def pause_values(reason: str) -> dict[str, object]:
-    """Return what pausing writes: the tick is taken away, and ticking it again goes on."""
-    return {"status": GridStatus.PAUSED, "reason": reason, "approve": False}
 
 
 def book_grids(rows: Rows, snapshot: Snapshot, now: datetime, limits: Limits) -> GridBooking:
@@ -183,7 +178,7 @@ def _changed_outside(strategy: Strategy, orders: Iterable[Order]) -> list[RowCha
         return []
     edited = [o.client_order_id for o in orders if o.order_status == "replaced"]
     reason = f"GRID_EDITED: {edited[-1]} was changed outside this system; approve the grid again to place its own"
-    return [_update(strategy, pause_values(reason))]
+    return [strategy_update(strategy, pause_values(reason))]
 
 
 def _late(each: GridRows, orders: Iterable[Order], rows: Rows, now: datetime) -> list[RowChange]:
@@ -240,17 +235,23 @@ def _status(book: GridBook) -> list[RowChange]:
     """End a start: once the initial order is over, the grid runs by what it brought; without any, it is refused."""
     status, began = status_of(book.strategy), book.strategy.started_at
     initial = [o for o in initial_orders(book, book.grid) if began is None or o.created_at >= began]
+    values: dict[str, object]
     if status is GridStatus.REJECTED and book.ledger.inventory != 0:
-        return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": "its first order filled after all"})]
-    if status is not GridStatus.STARTING or any(o in live_orders(book) for o in initial):
+        values = {"status": GridStatus.RUNNING, "reason": "its first order filled after all"}
+    elif status is not GridStatus.STARTING or any(o in live_orders(book) for o in initial):
         return []
-    if not initial or _filled(initial) > 0:
-        return [_update(book.strategy, {"status": GridStatus.RUNNING, "reason": None})]
-    throttled = (initial[-1].reject_reason or "").startswith(Refusal.RATE_LIMIT)
-    if throttled and not was_sent_again(initial[-1]):  # it says nothing of the order; an earlier copy may yet arrive
-        again = {"status": GridStatus.WAITING, "reason": _why(initial[-1]), "start_price": None, "started_at": None}
-        return [_update(book.strategy, again)]
-    return [_update(book.strategy, {"status": GridStatus.REJECTED, "reason": _why(initial[-1])})]
+    elif not initial or _filled(initial) > 0:
+        values = {"status": GridStatus.RUNNING, "reason": None}
+    elif _may_start_again(initial[-1]):
+        values = {"status": GridStatus.WAITING, "reason": _why(initial[-1]), "start_price": None, "started_at": None}
+    else:
+        values = {"status": GridStatus.REJECTED, "reason": _why(initial[-1])}
+    return [strategy_update(book.strategy, values)]
+
+
+def _may_start_again(order: Order) -> bool:
+    """Say whether a first order was turned away unread; of one sent twice the earlier copy may yet arrive."""
+    return (order.reject_reason or "").startswith(Refusal.RATE_LIMIT) and not was_sent_again(order)
 
 
 def _filled(orders: Iterable[Order]) -> Decimal:
@@ -265,7 +266,3 @@ def _why(order: Order) -> str:
     if order.order_status == UNSENT:
         return "UNSENT: the first order never reached the broker"
     return f"BROKER: the first order was {order.order_status} without a fill"
-
-
-def _update(strategy: Strategy, values: Mapping[str, object]) -> Update:
-    return Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import Decimal, localcontext
 
 from lib.domain.grids import Grid
-from lib.domain.money import ZERO
+from lib.domain.money import ZERO, step_down
 from lib.planning.grid.ledger import Ledger
 from lib.planning.grid.levels import EXACT, level
 
@@ -50,7 +50,7 @@ def desired(grid: Grid, ledger: Ledger) -> tuple[Want, ...]:
 
 def _whole(grid: Grid, qty: Decimal) -> Decimal:
     with localcontext(EXACT):
-        return (qty / grid.increment).to_integral_value(rounding=ROUND_FLOOR) * grid.increment
+        return step_down(qty, grid.increment)
 
 
 def _placeable(grid: Grid, want: Want) -> bool:

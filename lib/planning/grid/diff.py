@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
-from lib.domain.actions import Action, Cancel, Insert, LookAgain, Ref, Submit, Update, Write
+from lib.domain.actions import Action, Cancel, Insert, LookAgain, Ref, Submit, Write
 from lib.domain.bodies import Body, entry_body, freeze, limit_exit_body, readable
 from lib.domain.facts import Problem, Refusal, Snapshot
-from lib.domain.grids import Grid, GridKind, Strategy
+from lib.domain.grids import Grid, GridKind
 from lib.domain.ids import grid_id
 from lib.domain.limits import BOOKING_LAG_MAX, CONFIRM_MISSING
-from lib.domain.money import ZERO, D, text
+from lib.domain.money import ZERO, D, step_down, text
 from lib.domain.records import Order, Rows
 from lib.domain.states import HELD, PENDING, PENDING_CANCEL, PENDING_REPLACE, REJECTED, UNSENT, Side
 from lib.planning.books import is_live
@@ -27,8 +27,8 @@ from lib.planning.context import Context
 from lib.planning.deciding.broker_rules import LIMITED
 from lib.planning.deciding.resting import entry_tif
 from lib.planning.deciding.sharing import sides_to_leave
-from lib.planning.grid.booking import pause_values
 from lib.planning.grid.books import GRID_ORDER, GridBook, closing_side, next_attempt
+from lib.planning.grid.changes import pause
 from lib.planning.grid.desired import Want, desired
 from lib.planning.protecting.halts import halts, in_force, in_words
 from lib.planning.protecting.steps import cancel, trades_now, update
@@ -200,7 +200,7 @@ class _Look:
 
     def whole(self, qty: Decimal) -> Decimal:
         """Return the whole steps of a quantity: coins may fill in finer ones than an order may be for."""
-        return (qty / self.grid.increment).to_integral_value(rounding=ROUND_FLOOR) * self.grid.increment
+        return step_down(qty, self.grid.increment)
 
     def submit(self, want: Want, qty: Decimal) -> Submit:
         grid, attempt = self.grid, self.attempt
@@ -294,14 +294,8 @@ def _pause(book: GridBook, own: Sequence[Order]) -> Write | None:
         wash = shared and newest[-1] in refused and (newest[-1].reject_reason or "").startswith(Refusal.WASH_TRADE)
         if len(refused) == REFUSED_MAX or wash:
             reason = f"GRID_REFUSED: {newest[-1].client_order_id}: {newest[-1].reject_reason or 'without a reason'}"
-            return strategy_write(book.strategy, pause_values(reason), f"paused: {reason}")
+            return pause(book.strategy, reason)
     return None
-
-
-def strategy_write(strategy: Strategy, values: Mapping[str, object], why: str) -> Write:
-    """Return the write of new values for a strategy."""
-    change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
-    return Write(changes=(change,), why=f"grid {strategy.id}: {why}", symbol=strategy.symbol)
 
 
 def unknown(order: Order) -> Problem:

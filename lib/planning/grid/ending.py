@@ -8,16 +8,16 @@ The broker refuses a market order while an own opposite one may still fill (Alpa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import ROUND_FLOOR, Decimal
+from collections.abc import Iterable
+from decimal import Decimal
 
-from lib.domain.actions import Insert, LookAgain, Ref, RowChange, Submit, Update, Write
+from lib.domain.actions import Insert, LookAgain, Ref, RowChange, Submit
 from lib.domain.bodies import is_coin, market_exit_body, readable
 from lib.domain.facts import Problem, Quote, Snapshot
 from lib.domain.grids import Ending, Grid, GridStatus, OutOfRange, Strategy
 from lib.domain.ids import grid_id
 from lib.domain.limits import BOOKING_LAG_MAX, CONFIRM_MISSING
-from lib.domain.money import CENT, ZERO, text
+from lib.domain.money import CENT, ZERO, step_down, text
 from lib.domain.records import Order, Rows
 from lib.domain.states import PENDING, PENDING_CANCEL, PENDING_REPLACE, REJECTED, Change, Side
 from lib.planning.context import Context
@@ -31,10 +31,11 @@ from lib.planning.grid.books import (
     next_attempt,
     part_of,
 )
+from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.diff import crosses, gave_up, order_row, sent_again
 from lib.planning.grid.levels import level
 from lib.planning.grid.lots import Part
-from lib.planning.grid.reading import status_of, symbol_of
+from lib.planning.grid.reading import status_of
 from lib.planning.grid.trailing import may_trail, plan_trailing
 from lib.planning.outside.owners import quantity_change
 from lib.planning.protecting.coins import too_little
@@ -59,7 +60,8 @@ def plan_ending(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context
     ending = _asked(book)
     if status is GridStatus.WAITING and ending is not None and not book.orders:
         why = "stopped before it was started"
-        return _written(book.strategy, {"status": GridStatus.STOPPED, "stopped_at": context.now, "reason": why}, why)
+        values = {"status": GridStatus.STOPPED, "stopped_at": context.now, "reason": why}
+        return (strategy_write(book.strategy, values, why),), ()
     if status not in WORKING:
         return None
     if ending is None and status is not GridStatus.PAUSED:
@@ -67,7 +69,7 @@ def plan_ending(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context
     if ending is not None:
         how, why = ending
         values = {"status": GridStatus.STOPPING, "wanted": how, "reason": why}
-        return _written(book.strategy, values, f"stops: {why}")
+        return (strategy_write(book.strategy, values, f"stops: {why}"),), ()
     return plan_trailing(book, snapshot, context, rows.controls) if status is GridStatus.RUNNING else None
 
 
@@ -197,7 +199,7 @@ def _close(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> 
         if _traded_lately(book, context):
             return _wait(book, "the broker has not booked its last fills yet", context)
         told = (*told, _stuck(book, f"{text(held)} to close, the broker has {text(free)} free for it"))
-    qty = _floored(min(held, free), grid.increment)
+    qty = step_down(min(held, free), grid.increment)
     if qty < grid.qty_min or qty <= 0:
         return (), told
     return (_submit(book, rows.account.namespace, qty, context),), told
@@ -214,11 +216,7 @@ def _held(book: GridBook, snapshot: Snapshot) -> Decimal:
         position = snapshot.positions.get(grid.symbol)
         if position is not None and held < position.qty <= held + assumed_coins(book):
             held = position.qty
-    return _floored(held, grid.increment)
-
-
-def _floored(qty: Decimal, step: Decimal) -> Decimal:
-    return (qty / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    return step_down(held, grid.increment)
 
 
 def _price(book: GridBook, snapshot: Snapshot) -> Decimal:
@@ -296,9 +294,4 @@ def _stopped(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context, l
             evidence = f"{text(held)} of grid {strategy.id}: {left_because}"
             changes.append(quantity_change(rows, book.grid.symbol, held, cause, context.now, evidence=evidence))
     values = {"status": GridStatus.STOPPED, "stopped_at": context.now, "reason": reason}
-    return _written(strategy, values, reason, *changes)
-
-
-def _written(strategy: Strategy, values: Mapping[str, object], why: str, *more: RowChange) -> Step:
-    change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
-    return (Write(changes=(change, *more), why=f"grid {strategy.id}: {why}", symbol=symbol_of(strategy)),), ()
+    return (strategy_write(strategy, values, reason, *changes),), ()

@@ -7,11 +7,11 @@ what rests stays, and a person approves it again. Only before a split nothing ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from lib.domain.actions import Action, LookAgain, RowChange, Update, Write
+from lib.domain.actions import Action, LookAgain, RowChange, Write
 from lib.domain.bodies import is_coin
 from lib.domain.facts import Announcement, BrokerOrder, Problem, Quote, Snapshot
 from lib.domain.grids import GridStatus, Strategy
@@ -22,8 +22,8 @@ from lib.domain.records import Order, Rows
 from lib.domain.states import PENDING, PENDING_CANCEL, PENDING_REPLACE
 from lib.planning.books import is_live
 from lib.planning.context import Context
-from lib.planning.grid.booking import pause_values
 from lib.planning.grid.books import GridRows
+from lib.planning.grid.changes import pause, strategy_write
 from lib.planning.grid.holdings import Holding
 from lib.planning.grid.reading import status_of, symbol_of
 from lib.planning.protecting.splits import KINDS as SPLIT_KINDS
@@ -55,13 +55,12 @@ def plan_health(each: GridRows, rows: Rows, snapshot: Snapshot, context: Context
     reason = _split_to_come(each, snapshot, context) or _jump(each.strategy, snapshot, context)
     reason = reason or _foreign_order(each, rows, snapshot)
     if reason is not None:
-        values = pause_values(reason) | _price(snapshot.quotes.get(symbol_of(each.strategy)))
-        return (_write(each.strategy, values, f"paused: {reason}"),), ()
+        return (pause(each.strategy, reason, _price(snapshot.quotes.get(symbol_of(each.strategy)))),), ()
     old = _old_orders(each, context)
     if old:
         return old, ()
     if _is_due(each.strategy, context):
-        return (_write(each.strategy, {"checked_at": context.now}, "looked through"),), ()
+        return (strategy_write(each.strategy, {"checked_at": context.now}, "looked through"),), ()
     return None
 
 
@@ -74,8 +73,8 @@ def plan_price(each: GridRows, snapshot: Snapshot, context: Context) -> tuple[Wr
         return ()
     reason = _jump(strategy, snapshot, context) if status_of(strategy) is GridStatus.RUNNING else None
     if reason is not None:
-        return (_write(strategy, values | pause_values(reason), f"paused: {reason}"),)
-    return (_write(strategy, values, "last price"),)
+        return (pause(strategy, reason, values),)
+    return (strategy_write(strategy, values, "last price"),)
 
 
 def plan_drift(symbol: str, delta: Decimal, mine: Sequence[Holding], context: Context) -> tuple[list[Action], bool]:
@@ -88,10 +87,10 @@ def plan_drift(symbol: str, delta: Decimal, mine: Sequence[Holding], context: Co
     for each in mine:
         since = each.strategy.drift_since
         if delta == 0 and since is not None:
-            actions.append(_write(each.strategy, {"drift_since": None}, "books and broker agree again"))
+            actions.append(strategy_write(each.strategy, {"drift_since": None}, "books and broker agree again"))
         elif delta != 0 and since is None:
             why = f"{text(abs(delta))} {'more' if delta > 0 else 'fewer'} at the broker, first look"
-            actions.append(_write(each.strategy, {"drift_since": context.now}, why))
+            actions.append(strategy_write(each.strategy, {"drift_since": context.now}, why))
         elif delta != 0 and since is not None and context.now - since >= CONFIRM_ABSENT:
             lasted = True
             reason = f"{DRIFT}: the broker holds {text(abs(delta))} {symbol} {'more' if delta > 0 else 'fewer'} than "
@@ -101,11 +100,7 @@ def plan_drift(symbol: str, delta: Decimal, mine: Sequence[Holding], context: Co
 
 def paused(mine: Iterable[_Mine], reason: str) -> tuple[Write, ...]:
     """Pause grids that run; of others nothing is written."""
-    return tuple(
-        _write(each.strategy, pause_values(reason), f"paused: {reason}")
-        for each in mine
-        if status_of(each.strategy) is GridStatus.RUNNING
-    )
+    return tuple(pause(each.strategy, reason) for each in mine if status_of(each.strategy) is GridStatus.RUNNING)
 
 
 def pause_changes(mine: Iterable[_Mine], reason: str) -> tuple[RowChange, ...]:
@@ -124,11 +119,6 @@ def told(rows: Rows) -> tuple[Problem, ...]:
         for each in rows.grids
         if status_of(each) is GridStatus.PAUSED
     )
-
-
-def _write(strategy: Strategy, values: Mapping[str, object], why: str) -> Write:
-    change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
-    return Write(changes=(change,), why=f"grid {strategy.id}: {why}", symbol=symbol_of(strategy))
 
 
 def _price(quote: Quote | None) -> dict[str, object]:
@@ -182,7 +172,7 @@ def _paused(each: GridRows, snapshot: Snapshot, context: Context) -> Step | None
     if (each.strategy.reason or "").startswith(SPLIT):
         return _withdrawn(each, context)
     split = _split_to_come(each, snapshot, context)
-    return None if split is None else ((_write(each.strategy, pause_values(split), f"paused: {split}"),), ())
+    return None if split is None else ((pause(each.strategy, split),), ())
 
 
 def _withdrawn(each: GridRows, context: Context) -> Step | None:

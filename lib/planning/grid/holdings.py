@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lib.domain.bodies import is_coin
-from lib.domain.grids import GridKind, GridStatus, Strategy
+from lib.domain.grids import OVER, GridKind, Strategy
 from lib.domain.money import ZERO
 from lib.domain.records import Fill, Order, Rows
 from lib.domain.states import PENDING
@@ -18,8 +18,6 @@ from lib.planning.books import is_live
 from lib.planning.grid.books import GridRows, grid_rows, is_level
 from lib.planning.grid.reading import status_of, symbol_of
 from lib.planning.protecting.coins import FEE_MAX
-
-OVER = frozenset({GridStatus.STOPPED, GridStatus.REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,17 @@ from datetime import timedelta
 from lib.domain.actions import Action, Cancel, LookAgain, Plan, Submit
 from lib.domain.bodies import is_coin
 from lib.domain.facts import Problem, Snapshot
-from lib.domain.grids import GridStatus, Strategy
+from lib.domain.grids import OVER, GridStatus, Strategy
 from lib.domain.limits import GRID_REQUESTS_MAX
 from lib.domain.money import text
 from lib.domain.records import Order, Rows
 from lib.planning.books import is_live
 from lib.planning.context import Context
 from lib.planning.deciding.decisions import Refused, is_ticked
-from lib.planning.grid.booking import book_grids, pause_values
+from lib.planning.grid.booking import book_grids
 from lib.planning.grid.books import GridBook, GridRows, book_of, grid_rows, initial_orders, is_level
-from lib.planning.grid.diff import Difference, difference, strategy_write
+from lib.planning.grid.changes import pause, strategy_write
+from lib.planning.grid.diff import Difference, difference
 from lib.planning.grid.ending import plan_ending, plan_over, plan_unreadable
 from lib.planning.grid.health import plan_health, plan_price
 from lib.planning.grid.reading import is_approved, status_of, strategy_digest, symbol_of
@@ -30,7 +31,6 @@ from lib.planning.protecting.steps import Step, trades_now
 
 MINUTE = timedelta(minutes=1)
 
-_OVER = frozenset({GridStatus.STOPPED, GridStatus.REJECTED})
 _GOES_ON = frozenset({GridStatus.STARTING, GridStatus.RUNNING})
 _NOT_APPROVED = (
     "EDITED_AFTER_APPROVAL: its tick was taken away, or it was changed while it ran; "
@@ -77,7 +77,7 @@ def plan_prices(rows: Rows, snapshot: Snapshot, context: Context) -> tuple[Actio
 
 def grid_symbols(rows: Rows) -> tuple[str, ...]:
     """Return the symbols of grids that go on, for their quotes."""
-    return tuple(sorted({symbol_of(s) for s in rows.grids if s.started_at is not None and status_of(s) not in _OVER}))
+    return tuple(sorted({symbol_of(s) for s in rows.grids if s.started_at is not None and status_of(s) not in OVER}))
 
 
 def grid_coins(rows: Rows) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def grid_coins(rows: Rows) -> tuple[str, ...]:
 def _step(each: GridRows, own: Sequence[Order], rows: Rows, snapshot: Snapshot, context: Context) -> Step | Difference:
     """Plan the next step of one grid."""
     strategy, status = each.strategy, status_of(each.strategy)
-    if status in _OVER:
+    if status in OVER:
         return plan_over(each, context)
     health = plan_health(each, rows, snapshot, context)
     if health is not None:
@@ -127,7 +127,7 @@ def _approved_anew(strategy: Strategy, context: Context) -> dict[str, object]:
 
 
 def _pause(strategy: Strategy, reason: str) -> Step:
-    return (strategy_write(strategy, pause_values(reason), f"paused: {reason}"),), ()
+    return (pause(strategy, reason),), ()
 
 
 def _unreadable(each: GridRows, refused: Refused, context: Context) -> Step:

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from lib.domain.bodies import SYMBOL, is_coin
 from lib.domain.facts import Asset
-from lib.domain.grids import Grid, GridKind, GridStatus, OutOfRange, Spacing, Straddle, Strategy
+from lib.domain.grids import OVER, Grid, GridKind, GridStatus, OutOfRange, Spacing, Straddle, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ONE, ZERO, D, NotMoney, text, tick_size, whole_down
 from lib.planning.deciding.broker_rules import HARD_TO_BORROW
@@ -48,7 +48,6 @@ LEVELS_MAX = 500
 SHORT_MARGIN = Decimal("0.5")
 """The part of a short sale's value that the account has to have itself (Regulation T)."""
 
-_ENDS = frozenset({GridStatus.STOPPED, GridStatus.REJECTED})
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"", "0", "false", "no", "off"})
 
@@ -78,7 +77,7 @@ def status_of(strategy: Strategy) -> GridStatus:
     So no word in the column makes a grid trade that was not started, or starts one a second time.
     """
     word, has_begun = _word(strategy.status).upper(), strategy.started_at is not None
-    if word in set(GridStatus) and (word in _ENDS or (word != GridStatus.WAITING) == has_begun):
+    if word in set(GridStatus) and (word in OVER or (word != GridStatus.WAITING) == has_begun):
         return GridStatus(word)
     return GridStatus.PAUSED if has_begun else GridStatus.WAITING
 

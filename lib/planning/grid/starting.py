@@ -14,7 +14,7 @@ from decimal import Decimal
 from lib.domain.actions import Action, Insert, Ref, Submit, Update, Write
 from lib.domain.bodies import is_coin, market_entry_body, readable
 from lib.domain.facts import Problem, Quote
-from lib.domain.grids import Grid, GridKind, GridStatus, Strategy
+from lib.domain.grids import OVER, Grid, GridKind, GridStatus, Strategy
 from lib.domain.ids import grid_id
 from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, text
@@ -27,6 +27,7 @@ from lib.planning.deciding.decisions import Refused, is_ticked
 from lib.planning.deciding.exposure import SHORT_SLACK, World
 from lib.planning.deciding.sharing import grid_refused_beside
 from lib.planning.grid.books import GridBook, initial_orders, opening_side
+from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.diff import gave_up, order_row, sent_again, unknown
 from lib.planning.grid.ending import reached
 from lib.planning.grid.levels import cells_held_at_start, level
@@ -49,11 +50,8 @@ class Start:
 
 def unstamped(rows: Rows) -> tuple[Strategy, ...]:
     """Return the strategies whose approval was not seen yet, those approved anew among them."""
-    return tuple(
-        each
-        for each in rows.grids
-        if is_ticked(each.approve) and each.approved_digest is None and each.version >= 0 and not _is_over(each)
-    )
+    ticked = (each for each in rows.grids if is_ticked(each.approve) and each.version >= 0)
+    return tuple(each for each in ticked if each.approved_digest is None and status_of(each) not in OVER)
 
 
 def approvals(rows: Rows, context: Context, *, but: Collection[int] = ()) -> tuple[Write, ...]:
@@ -293,11 +291,5 @@ def _resolve(
     return (sent_again(order, body, context.now, opens=True),), ()
 
 
-def _is_over(strategy: Strategy) -> bool:
-    return status_of(strategy) in {GridStatus.STOPPED, GridStatus.REJECTED}
-
-
 def _write(strategy: Strategy, values: Mapping[str, object], why: str) -> Write:
-    change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
-    why = f"grid {strategy.id}: {why}"
-    return Write(changes=(change,), why=why, symbol=strategy.symbol, answers_decision=True)
+    return replace(strategy_write(strategy, values, why), answers_decision=True)

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from lib.domain.actions import Update, Write
 from lib.domain.facts import Snapshot
 from lib.domain.grids import Grid
 from lib.domain.money import text
 from lib.domain.records import Control
 from lib.planning.context import Context
 from lib.planning.grid.books import GridBook
+from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.levels import collapsed, level
 from lib.planning.grid.reading import capital_need, strategy_digest
 from lib.planning.protecting.halts import in_force
@@ -43,8 +43,7 @@ def plan_trailing(book: GridBook, snapshot: Snapshot, context: Context, controls
     values: dict[str, object] = {"reason": refused}
     if refused is None:  # an approval binds where the range stands, too
         values |= {"shift": moved.shift, "approved_digest": strategy_digest(moved)}
-    change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values=values)
-    return (Write(changes=(change,), why=f"grid {grid.id}: {words}", symbol=grid.symbol),), ()
+    return (strategy_write(strategy, values, words),), ()
 
 
 def may_trail(grid: Grid) -> bool:
