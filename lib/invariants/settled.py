@@ -51,7 +51,7 @@ def cover_apart(evidence: Evidence) -> Iterator[tuple[str, Decimal, Decimal]]:
     for order in evidence.ours:
         if is_entry(order, evidence) or _is_of_grid(order, evidence):
             continue
-        for member in (order, *order.legs):
+        for member in (order, *order.legs) if order.status not in NOT_COVERING else ():
             if member.status not in ENDED | NOT_COVERING and member.kind in COVERING:
                 rest = ((member.qty or ZERO) - member.filled_qty) * (1 if member.side == "sell" else -1)
                 covering[member.symbol] = covering.get(member.symbol, ZERO) + rest

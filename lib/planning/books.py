@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from lib.domain.money import ZERO
 from lib.domain.records import Coverage, Fill, Order, Position, QuantityChange, Rows, Trade
-from lib.domain.states import ENDED, EXIT_ROLES, NOT_COVERING, Role
+from lib.domain.states import ENDED, EXIT_ROLES, NOT_COVERING, PENDING_CANCEL, Role
 from lib.planning.terms import closing_verb, sign, signed
 
 
@@ -142,15 +142,20 @@ def covers(order: Order) -> bool:
     return order.order_type in {Role.STOP_LOSS, Role.EXIT}
 
 
-def covered_qty(orders: tuple[Order, ...]) -> Decimal:
-    """Shares that a live order would close at the stop: stops, `held` legs, trailing stops, market exits.
+def covering(orders: tuple[Order, ...]) -> tuple[Order, ...]:
+    """Keep what would close shares at the stop: live stops, `held` legs, trailing stops, market exits.
 
-    An order whose outcome is unknown or that is being cancelled covers nothing; one that is being replaced does.
+    An order whose outcome is unknown or that is being cancelled covers nothing, nor does the leg of such an exit; one
+    that is being replaced does.
     """
-    return sum(
-        (o.qty - o.filled_qty for o in orders if covers(o) and is_live(o) and o.order_status not in NOT_COVERING),
-        ZERO,
-    )
+    ending = {o.id for o in orders if o.order_type in EXIT_ROLES and o.order_status == PENDING_CANCEL}
+    standing = (o for o in orders if is_live(o) and o.order_status not in NOT_COVERING)
+    return tuple(o for o in standing if covers(o) and o.parent_id not in ending)
+
+
+def covered_qty(orders: tuple[Order, ...]) -> Decimal:
+    """Sum the shares under what covers."""
+    return sum((o.qty - o.filled_qty for o in covering(orders)), ZERO)
 
 
 def generation(book: TradeBook) -> int:

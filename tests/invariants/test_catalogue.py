@@ -122,9 +122,14 @@ def test_what_the_user_sells_short_is_no_short_of_ours():
     assert "I3" not in broken(ledger=ledger)
 
 
-def test_a_stop_that_hangs_in_its_cancel_is_no_cover_too_much():
-    hanging = {"orders": (ENTRY, replace(STOP, status="pending_cancel")), "positions": {}}
-    assert "I2" not in broken(books={"positions": ()}, ledger=hanging)
+TARGET = replace(STOP, kind="limit", legs=(replace(STOP, id="leg", status="held"),))
+
+
+@pytest.mark.parametrize("order", [STOP, TARGET], ids=["stop", "target with a stop"])
+def test_a_stop_that_hangs_in_its_cancel_is_neither_cover_nor_cover_too_much(order):
+    orders = (ENTRY, replace(order, status="pending_cancel"))
+    assert "I2" not in broken(books={"positions": ()}, ledger={"orders": orders, "positions": {}})
+    assert "I2" in broken(ledger={"orders": orders})
 
 
 @pytest.mark.parametrize(("price", "names"), [("145", set()), ("146", {"I4"})])

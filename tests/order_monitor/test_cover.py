@@ -182,6 +182,11 @@ def test_an_unsettled_exit_covers_nothing_and_is_told():
     assert [p.uncovered_qty for p in step[1]] == [D("10")]
 
 
+def test_the_stop_of_an_oco_that_is_being_cancelled_covers_nothing_either():
+    step = cover(*oco(order_status="pending_cancel"), shown=HELD_BACK)
+    assert [(p.uncovered_qty, p.cause) for p in step[1]] == [(D("10"), "broker_pending_cancel")]
+
+
 def test_outside_the_session_nobody_waits_for_a_cancel():
     step = cover(exit_order(order_status="pending_cancel"), shown=HELD_BACK, now=OUTSIDE, **DAY)
     assert (step[0], codes(step[1])) == ((), ["UNCOVERED"])

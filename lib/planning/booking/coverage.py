@@ -17,9 +17,9 @@ from lib.domain.bodies import is_coin
 from lib.domain.facts import Problem, Snapshot
 from lib.domain.hours import Hours
 from lib.domain.money import ZERO, text
-from lib.domain.records import Coverage, Order
-from lib.domain.states import NOT_COVERING, PENDING_CANCEL, Role, TradeStatus
-from lib.planning.books import TradeBook, covered_qty, covers, entries, exits, fills_of, is_live
+from lib.domain.records import Coverage
+from lib.domain.states import PENDING_CANCEL, Role, TradeStatus
+from lib.planning.books import TradeBook, covered_qty, covering, covers, entries, exits, fills_of
 from lib.planning.context import Context
 from lib.planning.protecting.coins import owned_now
 from lib.planning.protecting.dying import dies_at
@@ -59,7 +59,7 @@ def coverage_changes(
     values: dict[str, object] = {
         "owned_qty": owned,
         "covered_qty": covered,
-        "cover_dies_at": min((at for o in _covering(book) if (at := dies_at(o)) is not None), default=None),
+        "cover_dies_at": min((at for o in covering(exits(book)) if (at := dies_at(o)) is not None), default=None),
         "cause": known if covered < owned else None,
     }
     if interval is None:
@@ -132,18 +132,13 @@ def _changed_at(book: TradeBook, interval: Coverage, values: dict[str, object], 
 def _losses(book: TradeBook) -> list[datetime]:
     """List when shares came, and when cover went."""
     came = [f.transaction_time for f in fills_of(book, Role.ENTRY)] + [c.at for c in book.changes]
-    covering = [o for o in exits(book) if covers(o)]
-    ended = [o.ended_at for o in covering if o.ended_at is not None]
-    asked = [o.cancel_requested_at for o in covering if o.order_status == PENDING_CANCEL]
+    ended = [o.ended_at for o in exits(book) if covers(o) and o.ended_at is not None]
+    asked = [o.cancel_requested_at for o in exits(book) if o.order_status == PENDING_CANCEL]  # a leg goes with it
     return [*came, *ended, *(at for at in asked if at is not None)]
 
 
 def _gains(book: TradeBook) -> list[datetime]:
     """List when shares went, and when the broker took cover."""
     gone = [f.transaction_time for f in book.fills if f.order_id in {o.id for o in exits(book)}]
-    taken = [o.acknowledged_at for o in _covering(book) if o.acknowledged_at is not None]
+    taken = [o.acknowledged_at for o in covering(exits(book)) if o.acknowledged_at is not None]
     return [*gone, *(c.at for c in book.changes), *taken]
-
-
-def _covering(book: TradeBook) -> list[Order]:
-    return [o for o in exits(book) if covers(o) and is_live(o) and o.order_status not in NOT_COVERING]
