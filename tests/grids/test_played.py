@@ -34,13 +34,17 @@ COIN = {"symbol": "BTC/USD", "lower_price": "60000", "upper_price": "68000", "qu
 
 @pytest.fixture
 def made(make_world):
-    """A world at 14:46 in which AAPL stands at 100 and BTC/USD at 64000, and symbols may be shared by OCO."""
+    return table(make_world)
+
+
+def table(make_world, **options):
+    """Open a world at 14:46 in which AAPL stands at 100 and BTC/USD at 64000, and symbols may be shared by OCO."""
     feed = ScriptedFeed({s: steps((at(16, 14, 30), p)) for s, p in (("AAPL", "100"), ("BTC/USD", "64000"))})
     limits = {"symbol_sharing": "oco", "position_share_max": D("1"), "quote_age_max": timedelta(days=3)}
     return make_world(
         at(16, 14, 46),
         feed,
-        options=Options(partial_fill_rate=Decimal(0), cash=Decimal(20_000)),
+        options=Options(partial_fill_rate=Decimal(0), cash=Decimal(20_000), **options),
         wrap=lambda tools: replace(tools, limits=replace(tools.limits, **limits)),
     )
 
@@ -245,6 +249,73 @@ def test_a_grid_makes_way_for_a_trade_that_is_to_close_at_market_and_comes_back(
     assert (trade.status, trade.exit_reason, held(made)) == ("CLOSED", "DECISION_EXIT", D("10"))
     assert live(made) == RESTING
     assert at_rest(made) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exempt", [True, False], ids=["lenient", "strict"])
+def test_beside_a_stop_that_sells_slowly_a_strict_broker_has_the_grid_paused_and_the_trade_never_notices(
+    make_world, exempt
+):
+    stop = "sim-t1-exit-1-stop"
+    slowly = {"sim-t1-exit-1:stop": (D("1"), *[D("0")] * 4)}
+    made = table(make_world, fill_plan=slowly, wash_trade_resting_complex_exempt=exempt)
+    begun(made)
+    made.decide(symbol="AAPL", planned_entry="100.5", planned_sl="95", planned_tp="115", qty="3")
+    made.run("order_executor", only_decision=1)
+    look(made)
+    price(made, "94.9")
+    look(made)
+    price(made, "110")  # the grid has sold at 110 and wants to buy at 100, beside the stop that sells at market
+    look(made)
+    placed = [("buy", "100")] if exempt else []
+    assert [each for each in live(made) if each == ("buy", "100")] == placed
+    assert grid(made).status == (GridStatus.RUNNING if exempt else GridStatus.PAUSED)
+    assert (grid(made).reason or "").startswith("" if exempt else "GRID_REFUSED: sim-g1-c2-buy-6: WASH_TRADE: ")
+    for _ in range(3):
+        look(made)
+    (trade,) = queries.journal(made.store, "main")
+    orders = {o.client_order_id: o for o in queries.all_rows(made.store, "main").orders}
+    assert (trade.status, trade.exit_reason, orders[stop].filled_qty) == ("CLOSED", "STOPPED_OUT", D("3"))
+    assert {o.client_order_id for o in orders.values() if o.trade_id == 1} == {"sim-d1-entry-1", "sim-t1-exit-1", stop}
+    say(made, approve=True)
+    look(made)
+    look(made)
+    assert (grid(made).status, live(made)) == (
+        GridStatus.RUNNING,
+        [("buy", "100"), ("buy", "80"), ("buy", "90"), ("sell", "120")],
+    )
+    assert at_rest(made) == ()
+
+
+def test_where_a_strict_broker_refuses_its_first_order_beside_a_trade_the_grid_does_not_begin(make_world):
+    made = table(make_world, wash_trade_resting_complex_exempt=False)
+    made.decide(symbol="AAPL", planned_entry="100.5", planned_sl="85", planned_tp="115", qty="3")
+    made.run("order_executor")
+    look(made)
+    write(made, Insert(table="grid_strategy", values=COLUMNS))
+    look(made, "order_executor")
+    look(made)
+    assert grid(made).status == GridStatus.REJECTED
+    assert "opposite side limit order exists" in grid(made).reason
+    assert (live(made), held(made)) == ([("sell", "115")], D("3"))
+    assert at_rest(made) == ()
+
+
+@pytest.mark.slow
+def test_orders_that_the_broker_would_end_after_90_days_are_placed_anew_before(made):
+    begun(made)
+    first = {o.client_order_id for o in made.tools.broker.live_orders()}
+    made.clock.advance_to(at(16, 15, 0) + timedelta(days=87))
+    price(made, "100")
+    look(made)
+    assert ({o.client_order_id for o in made.tools.broker.live_orders()}, live(made)) == (first, RESTING)
+    made.clock.advance_to(at(16, 15, 0) + timedelta(days=90))  # a Monday, the broker would end them at its close
+    price(made, "100")
+    look(made)
+    look(made)
+    assert live(made) == RESTING
+    assert first.isdisjoint(o.client_order_id for o in made.tools.broker.live_orders())
+    assert (grid(made).status, held(made)) == (GridStatus.RUNNING, D("10"))
 
 
 def test_a_grid_waits_while_a_trade_has_its_symbol_and_says_whose_it_is(made):
