@@ -192,18 +192,6 @@ def test_outside_the_session_nobody_waits_for_a_cancel():
     assert (step[0], codes(step[1])) == ((), ["UNCOVERED"])
 
 
-def test_cover_beyond_what_is_owned_is_cancelled_newest_first_and_as_a_pair():
-    older, older_leg = oco(qty=D("4"))
-    newer, newer_leg = oco(first_id=4, qty=D("6"), client_order_id="ns-t7-exit-2", alpaca_order_id="B4")
-    sold_elsewhere = (change(delta=D("-6")),)
-    step = cover(older, older_leg, newer, replace(newer_leg, alpaca_order_id="B5"), extra=sold_elsewhere)
-    assert [(type(a), a.order.id) for a in step[0]] == [(Cancel, 4)]
-
-
-def test_cover_exactly_as_large_as_what_is_owned_is_left_alone():
-    assert cover(*oco(qty=D("4")), extra=(change(delta=D("-6")),)) == ((), ())
-
-
 def test_cover_that_sold_a_part_is_left_alone_until_its_order_says_so_too():
     journal, entry, first = bought()
     sold = fill(id=2, activity_id="F2", order_id=3, side="sell", qty=D("4"))

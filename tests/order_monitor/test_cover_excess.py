@@ -1,4 +1,4 @@
-"""Both legs of an OCO filled: the excess goes back, the symbol is halted."""
+"""Cover that is too much is cancelled; both legs of an OCO filled: the excess goes back, the symbol is halted."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ from lib.domain.bodies import freeze, market_exit_body
 from lib.domain.money import D
 from lib.planning.booking.results import result
 from lib.planning.books import owned_qty
-from tests.builders import NOW, codes, control, exit_order, fill, kinds, oco, tables_of, values_of
-from tests.order_monitor.protecting import cancelled, look, owning, sent, step
+from tests.builders import NOW, change, codes, control, exit_order, fill, kinds, oco, tables_of, values_of
+from tests.order_monitor.protecting import BEFORE, cancelled, look, owning, sent, step
 
 pytestmark = pytest.mark.case("fail-E5")
 
@@ -110,3 +110,42 @@ def test_nothing_happens_to_a_trade_that_is_just_empty():
     ended = {"order_status": "filled", "filled_qty": D(10)}
     parent, leg = oco(**ended, leg={"order_status": "cancelled"})
     assert step(owning(parent, leg), look("-3"), now=NOW) == ((), ())
+
+
+def pairs(*qtys):
+    """Return the rows of OCOs of such sizes, 1, 2, 3."""
+    rows = []
+    for n, qty in enumerate(qtys, 1):
+        names = {"client_order_id": str(n), "alpaca_order_id": f"T{n}"}
+        rows += oco(first_id=2 * n, qty=D(qty), leg={"alpaca_order_id": f"S{n}"}, **names)
+    return rows
+
+
+def too_much(*exits, sold):
+    """Plan the cover of ten shares of which so many were sold elsewhere."""
+    return step(owning(*exits, extra=(change(delta=-D(sold)),)), look(free="0"))
+
+
+def test_cover_beyond_what_is_owned_is_cancelled_newest_first_and_as_a_pair():
+    assert cancelled(too_much(*pairs("4", "6"), sold="5")) == ["2"]
+
+
+def test_cover_of_exactly_what_is_too_much_is_the_one_that_goes():
+    assert cancelled(too_much(*pairs("4", "6"), sold="4")) == ["1"]
+
+
+@pytest.mark.parametrize("sold", ["9", "10"])
+def test_cover_that_is_too_much_by_several_orders_is_cancelled_at_once(sold):
+    assert sorted(cancelled(too_much(*pairs("4", "6"), sold=sold))) == ["1", "2"]
+
+
+def test_while_a_cancel_is_waited_for_what_has_become_too_much_beside_it_is_cancelled_too():
+    first, leg, *others = pairs("4", "3", "3")
+    ending = (replace(first, order_status="pending_cancel", cancel_requested_at=BEFORE), leg)
+    assert cancelled(too_much(*ending, *others, sold="6")) == ["3"]
+    waits = too_much(*ending, *others, sold="4")
+    assert (kinds(waits[0]), cancelled(waits)) == (["LookAgain"], [])
+
+
+def test_cover_exactly_as_large_as_what_is_owned_is_left_alone():
+    assert too_much(*pairs("4"), sold="6") == ((), ())

@@ -25,7 +25,7 @@ from lib.domain.states import (
     Role,
     TradeStatus,
 )
-from lib.planning.books import TradeBook, covered_qty, covers, entries, exits, generation, is_settled, live, owned_qty
+from lib.planning.books import TradeBook, covered_qty, entries, exits, generation, live, owned_qty
 from lib.planning.context import Context
 from lib.planning.deciding.amending import move_exits, unmoved
 from lib.planning.protecting.closing import close_refused, plan_close
@@ -33,7 +33,7 @@ from lib.planning.protecting.coins import owned_now, stepped, too_little
 from lib.planning.protecting.delisted import refused_as_untradable
 from lib.planning.protecting.dying import caught_up, old_cover
 from lib.planning.protecting.escalation import at_market, is_through, jumped
-from lib.planning.protecting.excess import plan_emptied
+from lib.planning.protecting.excess import end_excess, plan_emptied
 from lib.planning.protecting.exit_orders import is_exempt, protective, submit_exit
 from lib.planning.protecting.lost import is_past_limit, lost_problem
 from lib.planning.protecting.splits import is_stale, plan_split
@@ -78,6 +78,9 @@ def plan_cover(
         return _resolve(unresolved[0], book, context)
     unsettled = [o for o in live(exits(book)) if o.order_status in {PENDING, PENDING_CANCEL, PENDING_REPLACE}]
     if unsettled:
+        more = end_excess(book, context) if all(o.order_status == PENDING_CANCEL for o in unsettled) else ()
+        if more:
+            return more, ()
         why = f"{unsettled[0].client_order_id} is {unsettled[0].order_status}"
         return wait(book, context, why, cause="broker_pending_cancel")
     owned = owned_now(book, snapshot)
@@ -90,11 +93,9 @@ def plan_cover(
 
 def _cover(book: TradeBook, owned: Decimal, snapshot: Snapshot, context: Context, namespace: str) -> Step:
     """Take away what covers too much or no longer well, then cover what is uncovered."""
-    covered = covered_qty(book.orders)
-    excess = covered - owned_qty(book)
-    if excess > 0 and is_settled(book):  # else the ledger is ahead: what was sold left the cover too
-        why = f"{text(covered)} shares covered, {text(owned_qty(book))} owned"
-        return cancel(_too_much(book, excess), context, why)
+    excess = end_excess(book, context)
+    if excess:
+        return excess, ()
     outdated = (
         _old_target_without_stop(book, context)
         or stop_in_the_way(book, snapshot.quotes, context)
@@ -105,7 +106,8 @@ def _cover(book: TradeBook, owned: Decimal, snapshot: Snapshot, context: Context
     if outdated is not None:
         order, why = outdated
         return cancel(order, context, why)
-    actions, problems = NOTHING if covered >= owned else _grow(book, owned - covered, snapshot, context, namespace)
+    bare = owned - covered_qty(book.orders)
+    actions, problems = NOTHING if bare <= 0 else _grow(book, bare, snapshot, context, namespace)
     if actions:
         return actions, problems
     return move_exits(book, context), (*problems, *unmoved(book, context))  # what cannot be covered holds up no move
@@ -168,14 +170,6 @@ def _unanswered(order: Order, owned: Decimal, book: TradeBook, context: Context)
     if bare <= 0 or order.submitted_at is None or order.submitted_at < context.pass_started_at:
         return ()
     return (uncovered(book, bare, f"the broker has not answered {order.client_order_id}", cause="broker_down"),)
-
-
-def _too_much(book: TradeBook, excess: Decimal) -> Order:
-    """Choose the cover to end: what covers the excess and no more, else the newest, with its target."""
-    covering = [o for o in live(exits(book)) if covers(o)]
-    exact = [o for o in covering if o.qty - o.filled_qty == excess]
-    chosen = (exact or covering)[-1]
-    return next((o for o in tops(book) if o.id == chosen.parent_id), chosen)
 
 
 def _old_target_without_stop(book: TradeBook, context: Context) -> tuple[Order, str] | None:
