@@ -277,7 +277,7 @@ _ALL = (
     ),
     Promise(
         id="L4",
-        holds="Three clean passes after the last fault all is as if it had never been.",
+        holds="Three clean passes after the last fault, of the stage whose work it is, all is as if it had never been.",
         when=When.REST,
         judged="everything that holds at rest, after each clean pass that follows a fault",
         do=BUG,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lib.domain.money import ZERO
 from lib.domain.states import ENDED, Role
-from lib.invariants.catalogue import AFTER_CLEAN_ORDER_MONITOR, ALWAYS, AT_REST, check, lost_rows
+from lib.invariants.catalogue import AFTER_CLEAN_ORDER_MONITOR, ALWAYS, AT_REST, Invariant, check, lost_rows
 from lib.invariants.evidence import Books, Evidence, Violation
 from lib.invariants.settled import cover_apart
 from lib.simulation.evidence import audited_evidence, evidence, truth
@@ -33,7 +34,11 @@ SPANS = (60, 300, 600, 1800, 3600, 6 * 3600, 86400, 10**9)
 """Seconds; an interval without cover is counted by the least of these that it does not exceed."""
 
 PASSES_MAX = 3
-"""So many clean passes of order_monitor after the last fault, at most, and everything has come to rest."""
+"""So many clean passes of the stage whose work it is after the last fault, at most, and all has come to rest."""
+
+MENDING = frozenset({"order_monitor", "position_monitor"})
+RECONCILED = frozenset({"I5", "I5 fills"})
+"""Promises that position_monitor brings about; the others of those at rest are order_monitor's."""
 
 
 @dataclass(slots=True)
@@ -43,10 +48,11 @@ class Judge:
     A clean pass is one that no fault struck. What is uncovered after one has a cause of the closed list, or is broken.
     """
 
+    rest: Mapping[str, Invariant] = field(default_factory=lambda: REST)
     violations: list[Violation] = field(default_factory=list)
     uncovered: Counter[str] = field(default_factory=Counter)
-    since_fault: int | None = None
-    """Clean passes of order_monitor since the last fault; None while all is well."""
+    since_fault: Counter[str] | None = None
+    """Clean passes of each stage since the last fault; None while all is well."""
     convergence: int = 0
     clocks_apart: timedelta = timedelta(0)
     _left: tuple[Violation, ...] | None = None
@@ -78,20 +84,25 @@ class Judge:
 
     def _note_rest(self, ran: Ran, seen: Evidence, found: list[Violation], *, troubled: bool) -> None:
         if troubled:
-            self.since_fault, self._left = 0, None
-        elif self.since_fault is not None and ran.stage == "order_monitor":
-            self.since_fault += 1
+            self.begin_count()
+        elif self.since_fault is not None and ran.stage in MENDING:
+            self.since_fault[ran.stage] += 1
             # What the broker does meanwhile is always a little ahead of the rows; what the fault left behind stays.
-            now = check(REST, seen)
-            left = self._left = now if self._left is None else tuple(v for v in self._left if v in now)
-            if not left:
-                self.convergence, self.since_fault = max(self.convergence, self.since_fault), None
-            elif self.since_fault > PASSES_MAX:
-                found += [
-                    Violation(id="L4", message=f"{self.since_fault} clean passes after the last fault: {v}")
-                    for v in left
-                ]
+            now = check(self.rest, seen)
+            before = self._left
+            left = self._left = now if before is None else tuple(v for v in before if v in now)
+            if not left and self.since_fault["order_monitor"]:
+                stages = {_mender(v) for v in before or ()} or {ran.stage}
+                needed = max(self.since_fault[stage] for stage in stages)
+                self.convergence, self.since_fault = max(self.convergence, needed), None
+            elif late := [v for v in left if self.since_fault[_mender(v)] >= PASSES_MAX]:
+                when = f"{PASSES_MAX} clean passes after the last fault"
+                found += [Violation(id="L4", message=f"{when}: {v}") for v in late]
                 self.since_fault = None
+
+    def begin_count(self) -> None:
+        """Count clean passes anew: a fault has struck."""
+        self.since_fault, self._left = Counter(), None
 
     def evidence(self, world: World) -> Evidence:
         """Return what was seen after the last step, or look now."""
@@ -106,18 +117,23 @@ class Judge:
         """Judge a world that has come to rest."""
         seen = truth(world, audited_evidence)
         covered = self._covered(world, seen, None)
-        return (*check(REST, replace(seen, clocks_apart=self.clocks_apart)), *covered)
+        return (*check(self.rest, replace(seen, clocks_apart=self.clocks_apart)), *covered)
 
     def save(self) -> object:
         """Put it aside."""
-        kept = (list(self.violations), Counter(self.uncovered), self.since_fault, self.convergence, self.clocks_apart)
-        return (*kept, self._left, self._before)
+        kept = (list(self.violations), Counter(self.uncovered), copy(self.since_fault), self.convergence)
+        return (*kept, self.clocks_apart, self._left, self._before)
 
     def begin_again(self, saved: object) -> None:
         """Take it up where it was put aside."""
         assert isinstance(saved, tuple)
-        violations, uncovered, self.since_fault, self.convergence, self.clocks_apart, self._left, self._before = saved
+        violations, uncovered, since_fault, self.convergence, self.clocks_apart, self._left, self._before = saved
+        self.since_fault = copy(since_fault)
         self.violations, self.uncovered, self._seen = list(violations), Counter(uncovered), None
+
+
+def _mender(violation: Violation) -> str:
+    return "position_monitor" if violation.id in RECONCILED else "order_monitor"
 
 
 def _imposed(world: World, seen: Evidence, ran: Ran | None) -> dict[str, set[str]]:

@@ -88,7 +88,7 @@ class Stage:
             judge.look(account, ran, troubled=troubled)
             if ran.error is not None and ran.error.startswith(CRASHED):
                 for _, other in self.beside:
-                    other.since_fault = 0
+                    other.begin_count()
                 break
 
     def _befall(self, kind: str) -> str:
