@@ -211,6 +211,7 @@ def test_there_is_a_changelog():
     assert len(read("CHANGELOG.md").split()) > 10
 
 
+@pytest.mark.xdist_group("tidy")  # where every file is parsed anyway
 def test_every_case_and_check_has_a_test_or_a_reason_why_not():
     assert casebook.flaws(tidy.sources()) == []
 

@@ -96,6 +96,7 @@ def test_pairs_come_first_then_lives_with_grids_and_rows_among_them():
     assert grids == list(range(100, 100 + 20 * 25, 25))  # every seed once
 
 
+@pytest.mark.slow
 def test_the_page_adds_up_what_was_played_and_names_what_broke(tmp_path):
     parts = [Task(PAIRS, "gap", 0), Task(LIFE, "", 3), Task(GRIDS, "", 7), Task(ROWS, "", 4)]
     results = [

@@ -13,6 +13,7 @@ import pytest
 from tests.tools import tidy
 
 ROOT = Path(__file__).parents[2]
+PARSES = pytest.mark.xdist_group("tidy")  # where every file is parsed anyway
 
 SQL = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE|ALTER|DROP|CREATE|PRAGMA|ATTACH|VACUUM|WITH|REPLACE)\s+[\w\"*({]", re.IGNORECASE
@@ -63,12 +64,14 @@ def statements_with_values(files):
 
 
 @pytest.mark.case("fail-N5")
+@PARSES
 def test_no_sql_is_built_from_values():
     built = statements_with_values(tidy.sources())
     assert [place for place in built if place.partition(":")[0] not in BUILT_FROM_NAMES] == []
 
 
 @pytest.mark.case("fail-N5")
+@PARSES
 def test_raw_statements_are_constants():
     """What goes to the driver as text is a literal, or the name of one."""
     wrong = []
