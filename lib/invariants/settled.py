@@ -13,7 +13,7 @@ from lib.domain.grids import GridStatus
 from lib.domain.hours import current
 from lib.domain.money import ZERO, storable
 from lib.domain.records import Order
-from lib.domain.states import ENDED, FILLED, NOT_COVERING, PENDING, REPLACED, UNSENT, Change, TradeStatus
+from lib.domain.states import ENDED, FILLED, HELD, NOT_COVERING, PENDING, REPLACED, UNSENT, Change, TradeStatus
 from lib.domain.wanted import read_wanted
 from lib.invariants.always import in_its_direction, is_entry, orders_of
 from lib.invariants.evidence import Evidence
@@ -51,8 +51,9 @@ def cover_apart(evidence: Evidence) -> Iterator[tuple[str, Decimal, Decimal]]:
     for order in evidence.ours:
         if is_entry(order, evidence) or _is_of_grid(order, evidence):
             continue
-        for member in (order, *order.legs) if order.status not in NOT_COVERING else ():
-            if member.status not in ENDED | NOT_COVERING and member.kind in COVERING:
+        ending = {HELD} if order.status in NOT_COVERING else set()  # what it holds goes with it
+        for member in (order, *order.legs):
+            if member.status not in ENDED | NOT_COVERING | ending and member.kind in COVERING:
                 rest = ((member.qty or ZERO) - member.filled_qty) * (1 if member.side == "sell" else -1)
                 covering[member.symbol] = covering.get(member.symbol, ZERO) + rest
     for symbol in {*owned, *covering}:

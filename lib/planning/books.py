@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from lib.domain.money import ZERO
 from lib.domain.records import Coverage, Fill, Order, Position, QuantityChange, Rows, Trade
-from lib.domain.states import ENDED, EXIT_ROLES, NOT_COVERING, PENDING_CANCEL, Role
+from lib.domain.states import ENDED, EXIT_ROLES, HELD, NOT_COVERING, PENDING_CANCEL, Role
 from lib.planning.terms import closing_verb, sign, signed
 
 
@@ -145,12 +145,12 @@ def covers(order: Order) -> bool:
 def covering(orders: tuple[Order, ...]) -> tuple[Order, ...]:
     """Keep what would close shares at the stop: live stops, `held` legs, trailing stops, market exits.
 
-    An order whose outcome is unknown or that is being cancelled covers nothing, nor does the leg of such an exit; one
-    that is being replaced does.
+    An order whose outcome is unknown or that is being cancelled covers nothing, nor does the `held` leg of such an
+    exit; one that is being replaced does.
     """
     ending = {o.id for o in orders if o.order_type in EXIT_ROLES and o.order_status == PENDING_CANCEL}
     standing = (o for o in orders if is_live(o) and o.order_status not in NOT_COVERING)
-    return tuple(o for o in standing if covers(o) and o.parent_id not in ending)
+    return tuple(o for o in standing if covers(o) and not (o.order_status == HELD and o.parent_id in ending))
 
 
 def covered_qty(orders: tuple[Order, ...]) -> Decimal:

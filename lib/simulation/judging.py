@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,8 +35,8 @@ SPANS = (60, 300, 600, 1800, 3600, 6 * 3600, 86400, 10**9)
 PASSES_MAX = 3
 """So many clean passes of the stage whose work it is after the last fault, at most, and all has come to rest."""
 
-MENDING = frozenset({"order_monitor", "position_monitor"})
-RECONCILED = frozenset({"I5", "I5 fills"})
+MENDING = ("order_monitor", "position_monitor")
+RECONCILED = frozenset({"I4 cash", "I5", "I5 fills"})
 """Promises that position_monitor brings about; the others of those at rest are order_monitor's."""
 
 
@@ -51,11 +50,11 @@ class Judge:
     rest: Mapping[str, Invariant] = field(default_factory=lambda: REST)
     violations: list[Violation] = field(default_factory=list)
     uncovered: Counter[str] = field(default_factory=Counter)
-    since_fault: Counter[str] | None = None
-    """Clean passes of each stage since the last fault; None while all is well."""
+    since_fault: dict[str, int] = field(default_factory=dict)
+    """Clean passes since the last fault of each stage whose work is not done yet."""
     convergence: int = 0
     clocks_apart: timedelta = timedelta(0)
-    _left: tuple[Violation, ...] | None = None
+    _left: dict[str, tuple[Violation, ...]] = field(default_factory=dict)
     _before: Books | None = None
     _seen: Evidence | None = None
 
@@ -85,24 +84,24 @@ class Judge:
     def _note_rest(self, ran: Ran, seen: Evidence, found: list[Violation], *, troubled: bool) -> None:
         if troubled:
             self.begin_count()
-        elif self.since_fault is not None and ran.stage in MENDING:
+        elif ran.stage in self.since_fault:
             self.since_fault[ran.stage] += 1
+            passes = self.since_fault[ran.stage]
             # What the broker does meanwhile is always a little ahead of the rows; what the fault left behind stays.
-            now = check(self.rest, seen)
-            before = self._left
-            left = self._left = now if before is None else tuple(v for v in before if v in now)
-            if not left and self.since_fault["order_monitor"]:
-                stages = {_mender(v) for v in before or ()} or {ran.stage}
-                needed = max(self.since_fault[stage] for stage in stages)
-                self.convergence, self.since_fault = max(self.convergence, needed), None
-            elif late := [v for v in left if self.since_fault[_mender(v)] >= PASSES_MAX]:
-                when = f"{PASSES_MAX} clean passes after the last fault"
-                found += [Violation(id="L4", message=f"{when}: {v}") for v in late]
-                self.since_fault = None
+            now = tuple(v for v in check(self.rest, seen) if _mender(v) == ran.stage)
+            before = self._left.get(ran.stage, now)
+            left = self._left[ran.stage] = tuple(v for v in before if v in now)
+            if not left:
+                self.convergence = max(self.convergence, passes)
+            elif passes >= PASSES_MAX:
+                when = f"{passes} clean passes after the last fault"
+                found += [Violation(id="L4", message=f"{when}: {v}") for v in left]
+            if not left or passes >= PASSES_MAX:
+                del self.since_fault[ran.stage]
 
     def begin_count(self) -> None:
         """Count clean passes anew: a fault has struck."""
-        self.since_fault, self._left = Counter(), None
+        self.since_fault, self._left = dict.fromkeys(MENDING, 0), {}
 
     def evidence(self, world: World) -> Evidence:
         """Return what was seen after the last step, or look now."""
@@ -121,14 +120,14 @@ class Judge:
 
     def save(self) -> object:
         """Put it aside."""
-        kept = (list(self.violations), Counter(self.uncovered), copy(self.since_fault), self.convergence)
-        return (*kept, self.clocks_apart, self._left, self._before)
+        kept = (list(self.violations), Counter(self.uncovered), dict(self.since_fault), self.convergence)
+        return (*kept, self.clocks_apart, dict(self._left), self._before)
 
     def begin_again(self, saved: object) -> None:
         """Take it up where it was put aside."""
         assert isinstance(saved, tuple)
-        violations, uncovered, since_fault, self.convergence, self.clocks_apart, self._left, self._before = saved
-        self.since_fault = copy(since_fault)
+        violations, uncovered, since_fault, self.convergence, self.clocks_apart, left, self._before = saved
+        self.since_fault, self._left = dict(since_fault), dict(left)
         self.violations, self.uncovered, self._seen = list(violations), Counter(uncovered), None
 
 

@@ -157,7 +157,7 @@ class Stage:
     def _settle(self, account: World, judge: Judge) -> None:
         """Let the looks come that follow a fault, where it struck so late that the life has none."""
         for _ in range(PASSES_MAX):
-            if judge.since_fault is None:
+            if not judge.since_fault:
                 return
             self.world.clock.advance_to(self.world.clock.now() + LOOK)
             for stage in due.STAGES:

@@ -159,10 +159,24 @@ def test_a_world_that_is_not_at_rest_three_passes_after_the_last_fault_is_named(
     made.run("order_executor")
     judge = Judge(rest={name: lambda _: iter(("not as it should be",))})
     judge.look(made, made.history[-1], troubled=True)
-    for other in {"order_monitor", "position_monitor"} - {stage}:
+    for other in {"order_monitor", "position_monitor"} - {stage}:  # whose passes do not count
         for _ in range(PASSES_MAX):
             judge.look(made, made.run(other), troubled=False)
     for passed in range(PASSES_MAX):
         assert "L4" not in named(judge.violations), passed
         judge.look(made, made.run(stage), troubled=False)
     assert "L4" in named(judge.violations)
+
+
+def test_how_many_passes_it_took_is_the_most_that_any_stage_needed(made):
+    looks = []
+    judge = Judge(rest={"I5": lambda _: iter(()), "I6": lambda _: iter(("wrong",) if len(looks) < 2 else ())})
+    made.run("order_executor")
+    judge.look(made, made.history[-1], troubled=True)
+    for stage in ("position_monitor", "order_monitor", "order_monitor"):
+        judge.look(made, made.run(stage), troubled=False)
+        looks += [stage] if stage == "order_monitor" else []
+        assert judge.violations == []
+    assert (judge.convergence, judge.since_fault) == (1, {"order_monitor": 2})
+    judge.look(made, made.run("order_monitor"), troubled=False)
+    assert (judge.convergence, judge.since_fault, named(judge.violations)) == (3, {}, set())

@@ -185,6 +185,8 @@ def test_an_unsettled_exit_covers_nothing_and_is_told():
 def test_the_stop_of_an_oco_that_is_being_cancelled_covers_nothing_either():
     step = cover(*oco(order_status="pending_cancel"), shown=HELD_BACK)
     assert [(p.uncovered_qty, p.cause) for p in step[1]] == [(D("10"), "broker_pending_cancel")]
+    step = cover(*oco(order_status="pending_cancel", leg={"order_status": "new"}), shown=HELD_BACK)
+    assert (kinds(step[0]), step[1]) == (["LookAgain"], ())  # it went off: it is what ends the target
 
 
 def test_outside_the_session_nobody_waits_for_a_cancel():

@@ -6,10 +6,27 @@ import pytest
 
 from lib.domain.bodies import freeze, market_exit_body
 from lib.domain.money import D
+from lib.domain.wanted import Wanted, write_wanted
 from lib.planning.booking.results import result
 from lib.planning.books import owned_qty
-from tests.builders import NOW, change, codes, control, exit_order, fill, kinds, oco, tables_of, values_of
+from tests.builders import (
+    CLOSE,
+    MINUTE,
+    NOW,
+    change,
+    codes,
+    control,
+    exit_order,
+    fill,
+    kinds,
+    oco,
+    tables_of,
+    values_of,
+)
 from tests.order_monitor.protecting import BEFORE, cancelled, look, owning, sent, step
+
+OUTSIDE = CLOSE + 120 * MINUTE
+FIVE_GONE = (change(delta=D("-5")),)
 
 pytestmark = pytest.mark.case("fail-E5")
 
@@ -145,6 +162,32 @@ def test_while_a_cancel_is_waited_for_what_has_become_too_much_beside_it_is_canc
     assert cancelled(too_much(*ending, *others, sold="6")) == ["3"]
     waits = too_much(*ending, *others, sold="4")
     assert (kinds(waits[0]), cancelled(waits)) == (["LookAgain"], [])
+
+
+def test_of_several_that_are_too_much_the_one_that_takes_the_rest_exactly_is_the_last_to_go():
+    """Ten less five of 3, 5 and 4: the newest, then exactly three; the five stay covered throughout."""
+    assert cancelled(too_much(*pairs("3", "5", "4"), sold="5")) == ["3", "1"]
+
+
+def test_what_this_pass_has_asked_for_is_on_its_way_out_and_nothing_goes_in_its_place():
+    oldest, oldest_leg, older, older_leg, newest, newest_leg = pairs("3", "5", "4")
+    older = replace(older, cancel_requested_at=NOW)
+    newest = replace(newest, order_status="pending_cancel", cancel_requested_at=NOW)
+    planned = too_much(oldest, oldest_leg, older, older_leg, newest, newest_leg, sold="5")
+    assert (cancelled(planned), set(kinds(planned[0]))) == ([], {"LookAgain"})
+
+
+def test_while_the_broker_takes_no_cancel_nothing_else_is_done_to_cover_that_is_too_much():
+    moved = {"wanted": write_wanted(Wanted(amended_by=31, amended_at=NOW, claimed=(31,), stop=D("147"), stop_at=NOW))}
+    older, leg, newer, newer_leg = pairs("4", "6")
+    kept = owning(older, leg, replace(newer, cancel_requested_at=OUTSIDE), newer_leg, extra=FIVE_GONE, **moved)
+    assert step(kept, look(free="0"), now=OUTSIDE)[0] == ()
+
+
+def test_what_buys_an_excess_back_is_no_cover_that_is_too_much():
+    late = replace(exit_order(id=9, client_order_id="late"), order_status="pending_cancel")
+    planned = step(doubled(back(qty=D("10"), order_status="new"), late), look("-10"))
+    assert cancelled(planned) == []
 
 
 def test_cover_exactly_as_large_as_what_is_owned_is_left_alone():

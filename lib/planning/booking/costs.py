@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from lib.domain.money import CENT, ONE, ZERO, average_price, notional, storable
 from lib.domain.records import Fill, Order, Trade
 from lib.domain.states import EXIT_ROLES, RESOLVING, Role
-from lib.planning.books import TradeBook, covered_qty, covers, entries, exits, fills_of, is_live, owned_qty
+from lib.planning.books import TradeBook, covered_qty, covering, covers, entries, exits, fills_of, owned_qty
 from lib.planning.terms import stop_of, target_of, wanted
 
 Measured = Sequence[tuple[Fill, Decimal]]
@@ -60,7 +60,7 @@ def _is_cover(order: Order, book: TradeBook) -> bool:
     if not covers(order):
         return False
     sold = any(o.filled_qty > 0 for o in book.orders if o.id in {order.id, order.parent_id})
-    return sold or (is_live(order) and order.order_status not in RESOLVING)
+    return sold or (order in covering(exits(book)) and order.order_status not in RESOLVING)
 
 
 def _slippage(book: TradeBook, bought: Sequence[Fill]) -> dict[str, object]:

@@ -133,7 +133,9 @@ def _losses(book: TradeBook) -> list[datetime]:
     """List when shares came, and when cover went."""
     came = [f.transaction_time for f in fills_of(book, Role.ENTRY)] + [c.at for c in book.changes]
     ended = [o.ended_at for o in exits(book) if covers(o) and o.ended_at is not None]
-    asked = [o.cancel_requested_at for o in exits(book) if o.order_status == PENDING_CANCEL]  # a leg goes with it
+    holding = {o.parent_id for o in exits(book) if covers(o)}  # a leg goes with its parent
+    ending = [o for o in exits(book) if o.order_status == PENDING_CANCEL and (covers(o) or o.id in holding)]
+    asked = [o.cancel_requested_at for o in ending]
     return [*came, *ended, *(at for at in asked if at is not None)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from lib.domain.actions import Submit, Write
+from lib.domain.actions import Cancel, Submit, Write
 from lib.domain.bodies import Body, is_coin, limit_exit_body, market_exit_body, readable
 from lib.domain.facts import BrokerOrder, Problem, Refusal, Snapshot
 from lib.domain.ids import exit_id
@@ -78,9 +78,9 @@ def plan_cover(
         return _resolve(unresolved[0], book, context)
     unsettled = [o for o in live(exits(book)) if o.order_status in {PENDING, PENDING_CANCEL, PENDING_REPLACE}]
     if unsettled:
-        more = end_excess(book, context) if all(o.order_status == PENDING_CANCEL for o in unsettled) else ()
-        if more:
-            return more, ()
+        more = end_excess(book, context) if all(o.order_status == PENDING_CANCEL for o in unsettled) else None
+        if any(isinstance(action, Cancel) for action in more or ()):
+            return more or (), ()
         why = f"{unsettled[0].client_order_id} is {unsettled[0].order_status}"
         return wait(book, context, why, cause="broker_pending_cancel")
     owned = owned_now(book, snapshot)
@@ -94,7 +94,7 @@ def plan_cover(
 def _cover(book: TradeBook, owned: Decimal, snapshot: Snapshot, context: Context, namespace: str) -> Step:
     """Take away what covers too much or no longer well, then cover what is uncovered."""
     excess = end_excess(book, context)
-    if excess:
+    if excess is not None:
         return excess, ()
     outdated = (
         _old_target_without_stop(book, context)

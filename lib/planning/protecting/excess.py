@@ -17,7 +17,7 @@ from lib.domain.ids import exit_id
 from lib.domain.money import ZERO, text
 from lib.domain.records import Control, Order
 from lib.domain.states import Role, Side
-from lib.planning.books import TradeBook, covered_qty, covering, exits, generation, is_settled, owned_qty
+from lib.planning.books import TradeBook, covering, exits, generation, is_settled, owned_qty
 from lib.planning.context import Context
 from lib.planning.protecting.exit_orders import submit_exit
 from lib.planning.protecting.halts import halt_symbol
@@ -52,23 +52,41 @@ def plan_emptied(
     return (_close(book, qty, context, namespace, controls),), (problem,)
 
 
-def end_excess(book: TradeBook, context: Context) -> tuple[Action, ...]:
+def end_excess(book: TradeBook, context: Context) -> tuple[Action, ...] | None:
     """Cancel what covers too much, with its targets: what covers the excess and no more, else the newest.
 
     All that it takes at once: one after the other each would wait for the cancel before it, while the rest could trade
-    too much.
+    too much. What this pass has asked for is on its way out, and nothing is chosen in its place. None if no cover is
+    too much; without an action there is nothing to do about it now.
     """
-    covered, owned = covered_qty(book.orders), owned_qty(book)
-    excess = covered - owned
-    if excess <= 0 or not is_settled(book):  # the ledger is ahead: what was sold left the cover too
-        return ()
-    newest_first = covering(exits(book))[::-1]
-    chosen = []
-    for order in [o for o in newest_first if o.qty - o.filled_qty == excess][:1] or newest_first:
-        if excess > 0:
-            chosen.append(next((o for o in tops(book) if o.id == order.parent_id), order))
-            excess -= order.qty - order.filled_qty
-    return _cancel_all(chosen, context, f"{text(covered)} shares covered, {text(owned)} owned")
+    owned = owned_qty(book)
+    standing = [o for o in covering(exits(book)) if o.side == closing_verb(book.trade)]
+    covered = sum((_rest(o) for o in standing), ZERO)
+    if owned < 0 or covered <= owned or not is_settled(book):  # the ledger is ahead: what was sold left the cover too
+        return None
+    newest_first = [(o, _top(o, book)) for o in reversed(standing)]
+    asked = [(o, top) for o, top in newest_first if _asked(top, context)]
+    left = [each for each in newest_first if each not in asked]
+    excess, chosen = covered - owned - sum((_rest(o) for o, _ in asked), ZERO), asked
+    while excess > 0:
+        taken = next((each for each in left if _rest(each[0]) == excess), left[0])
+        left.remove(taken)
+        chosen.append(taken)
+        excess -= _rest(taken[0])
+    return _cancel_all((top for _, top in chosen), context, f"{text(covered)} shares covered, {text(owned)} owned")
+
+
+def _rest(order: Order) -> Decimal:
+    return order.qty - order.filled_qty
+
+
+def _top(order: Order, book: TradeBook) -> Order:
+    """Return the order that a cancel names to end this one."""
+    return next((o for o in tops(book) if o.id == order.parent_id), order)
+
+
+def _asked(order: Order, context: Context) -> bool:
+    return order.cancel_requested_at is not None and order.cancel_requested_at >= context.pass_started_at
 
 
 def _cancel_all(orders: Iterable[Order], context: Context, why: str) -> tuple[Action, ...]:
