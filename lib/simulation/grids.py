@@ -47,7 +47,9 @@ MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 LOOKS_APART = timedelta(seconds=35)
 """Two looks so far apart tell that an order was never there."""
 ENDS_MOST = 8
-"""So many looks at most until a grid that is to end has ended, or one that starts in parts has started."""
+"""So many looks at most until a grid that starts in parts has started."""
+CLOSES_MOST = 60
+"""So many until one that is to end has ended: a broker that fills in parts fills a coin down to its ninth decimal."""
 REQUESTS_MOST = 200
 """Alpaca's limit for a minute."""
 ORDER_MONITOR, POSITION_MONITOR, ORDER_EXECUTOR = "order_monitor", "position_monitor", "order_executor"
@@ -319,7 +321,7 @@ class Run:
         strategy = self._strategy
         change = Update(table="grid_strategy", id=strategy.id, version=strategy.version, values={"wanted": "flatten"})
         self.world.store.write((change,), run_id="person", at=self.world.clock.now())
-        for _ in range(ENDS_MOST):
+        for _ in range(CLOSES_MOST):
             self._pass(ORDER_MONITOR, {})
             if status_of(self._strategy) is GridStatus.STOPPED:
                 break

@@ -100,7 +100,8 @@ class Stage:
             self.world.clock.sleep(SHOWN_AFTER_S)
         elif name == SKEWED:
             skew(self.host, dice)
-            self.judge.clocks_apart = max(self.judge.clocks_apart, abs(self.host.ahead))
+            for judge in self.judges:  # one host works every account
+                judge.clocks_apart = max(judge.clocks_apart, abs(self.host.ahead))
         elif name == SECOND_HOST:
             self.points.interlude(kind)
         self.points.fired.append(f"0:{kind}")

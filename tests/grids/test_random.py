@@ -36,6 +36,11 @@ def test_spot_and_reverse_grids_keep_every_invariant(first, tmp_path, record_pro
     assert counts.met["fills"] > seeds  # they trade
 
 
+def test_a_close_that_a_broker_fills_down_to_the_last_decimal_of_a_coin_is_waited_for(tmp_path):
+    counts = play(325, 1, tmp_path)
+    assert (counts.broken, counts.met["flattened"]) == ([], 2)  # the spot grid and the reverse one
+
+
 def test_the_seeds_of_make_test_reach_what_they_are_for():
     spots = [drawn(seed, GridKind.SPOT) for seed in range(150)]
     moves = [move for story in spots for move in story.moves]

@@ -1,6 +1,7 @@
 """The engine of the proof: worlds put aside, states told apart, schedules found, shrunk and played again."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -114,6 +115,17 @@ def test_a_fault_at_the_end_of_a_life_has_the_looks_that_follow_it(tmp_path):
         stage.judge.look(stage.world, stage.world.run("order_executor"), troubled=True)
         stage.judge_at_rest()
         assert stage.broken() == ()
+
+
+@pytest.mark.slow
+def test_a_wrong_clock_is_the_clock_of_every_account(tmp_path):
+    beside = {"swing": LIFE.decisions}
+    with on_stage(replace(LIFE, beside=beside), tmp_path) as stage:
+        stage.play({0: "skewed#804"})
+        apart = {judge.clocks_apart for judge in stage.judges}
+        assert len(stage.judges) == 2
+        assert len(apart) == 1
+        assert apart != {timedelta(0)}
 
 
 @pytest.mark.slow
