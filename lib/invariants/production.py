@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.domain.facts import AccountFacts, Problem, Snapshot
-from lib.domain.limits import Limits
+from lib.domain.limits import BOOKING_LAG_MAX, Limits
 from lib.domain.records import Rows
 from lib.invariants import allowed, always, settled
 from lib.invariants.catalogue import Invariant, check
@@ -63,8 +63,13 @@ def apart_from_broker(stage: str, rows: Rows, snapshot: Snapshot) -> tuple[Probl
         Problem(code="DISAGREES", message=f"{name}: {symbol}: {words}", symbol=symbol)
         for name, judge in OF_BROKER[stage].items()
         for symbol, words in judge(evidence)
-        if not _is_users_coin(symbol, rows, snapshot)
+        if not (_is_users_coin(symbol, rows, snapshot) or _is_fresh(symbol, rows, snapshot))
     )
+
+
+def _is_fresh(symbol: str, rows: Rows, snapshot: Snapshot) -> bool:
+    """Say whether the symbol traded so lately that the position need not show it yet: a busy grid may at every look."""
+    return any(f.symbol == symbol and snapshot.at - f.transaction_time < BOOKING_LAG_MAX for f in rows.fills)
 
 
 def _is_users_coin(symbol: str, rows: Rows, snapshot: Snapshot) -> bool:

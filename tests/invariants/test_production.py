@@ -8,7 +8,7 @@ from lib.domain.facts import AccountFacts, BrokerPosition, Snapshot
 from lib.domain.limits import Limits
 from lib.domain.money import D
 from lib.invariants.production import Seen, apart_from_broker, broken_rows
-from tests.builders import MINUTE, NOW, bought, broker_exit, control, exit_order, order, position, rows, trade
+from tests.builders import MINUTE, NOW, SECOND, bought, broker_exit, control, exit_order, order, position, rows, trade
 
 
 def broken(first, last, **limits):
@@ -86,3 +86,10 @@ OWNED = rows(trades=(OWNED_TRADE,), orders=(OWNED_ENTRY, exit_order()), fills=(O
 )
 def test_each_monitor_holds_against_the_broker_what_it_has_just_put_right(stage, held, told):
     assert [p.message for p in apart_from_broker(stage, OWNED, shown(broker_exit(), held=held))] == told
+
+
+@pytest.mark.parametrize(("seconds", "doubted"), [(59, False), (60, True)])
+@pytest.mark.parametrize("stage", ["order_monitor", "position_monitor"])
+def test_what_traded_within_a_minute_is_not_held_against_a_position_that_may_lag(stage, seconds, doubted):
+    lately = replace(OWNED, fills=(replace(OWNED_FILL, transaction_time=NOW - seconds * SECOND),))
+    assert bool(apart_from_broker(stage, lately, shown(broker_exit(), held=9))) is doubted
