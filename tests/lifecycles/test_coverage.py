@@ -10,6 +10,7 @@ from lib.simulation.faults import Faults, Kind, with_faults
 from lib.simulation.lifecycles import SWING_AAPL, at, steps
 from lib.store import queries
 from tests.lifecycles.desk import FOUR_FILL, TREND_AAPL
+from tests.simulation.test_edits import edit
 
 ABOVE = (at(16, 14, 40), "151")
 FILLED = at(16, 15, 1)
@@ -103,6 +104,24 @@ def test_a_stop_that_somebody_cancels_was_gone_from_then_on(make_world):
     go(made, at(16, 15, 10))
     _, _, bare, covered = intervals(made)
     assert (bare.from_time, bare.covered_qty, covered.covered_qty) == (at(16, 15, 7), 0, 10)
+    assert minutes(bare.seconds_uncovered, 3)
+
+
+def test_a_stop_that_was_edited_covered_on_and_its_later_loss_is_no_older_than_itself(make_world):
+    """Edited at 15:07, cancelled in the app at 15:22, placed again by the look of 15:25."""
+    made = owned(make_world, decision=TREND_AAPL)
+    go(made, at(16, 15, 5))
+    made.clock.advance_to(at(16, 15, 7))
+    (stop,) = (o for o in made.tools.broker.live_orders() if o.side == "sell")
+    edit(made, stop.id, stop_price="144.50")
+    for minute in (10, 15, 20):
+        go(made, at(16, 15, minute))
+    made.clock.advance_to(at(16, 15, 22))
+    made.user_cancels_all()
+    go(made, at(16, 15, 25))
+    _, whole, bare, covered = intervals(made)
+    assert (whole.covered_qty, whole.to_time, bare.from_time) == (10, at(16, 15, 22), at(16, 15, 22))
+    assert (bare.covered_qty, covered.covered_qty) == (0, 10)
     assert minutes(bare.seconds_uncovered, 3)
 
 

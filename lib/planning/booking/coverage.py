@@ -126,7 +126,11 @@ def _changed_at(book: TradeBook, interval: Coverage, values: dict[str, object], 
     events = [at for at in (_losses(book) if barer else _gains(book)) if interval.from_time < at <= now]
     if not events:
         return now
-    return min(events) if barer else max(events)
+    if not barer:
+        return max(events)
+    # What was lost before the last order was taken is what that one took the place of: an edited stop, a renewed one.
+    taken = max((at for o in exits(book) if covers(o) and (at := o.acknowledged_at) is not None), default=None)
+    return min((at for at in events if taken is None or at > taken), default=max(events))
 
 
 def _losses(book: TradeBook) -> list[datetime]:
