@@ -97,6 +97,7 @@ def test_every_target_has_its_line_of_help():
     assert asked_for <= set(targets_of(makefile))
 
 
+@pytest.mark.slow
 def test_the_page_of_operations_lists_exactly_the_problems_there_are():
     _, _, after = read("docs/operations.md").partition("## Problems\n")
     listed = re.findall(r"^\| `([A-Z_]+)` \|", after.partition("\n## ")[0], re.MULTILINE)
@@ -105,6 +106,7 @@ def test_the_page_of_operations_lists_exactly_the_problems_there_are():
     assert sorted(listed) == sorted(known)
 
 
+@pytest.mark.slow
 def test_the_page_of_operations_lists_exactly_the_refusals_there_are_and_says_which_are_final():
     _, _, after = read("docs/operations.md").partition("## Why a decision was not taken\n")
     final, later = after.partition("\n## ")[0].split("For now (`WAITING`")
@@ -211,6 +213,7 @@ def test_there_is_a_changelog():
     assert len(read("CHANGELOG.md").split()) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("tidy")  # where every file is parsed anyway
 def test_every_case_and_check_has_a_test_or_a_reason_why_not():
     assert casebook.flaws(tidy.sources()) == []

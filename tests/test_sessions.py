@@ -25,6 +25,7 @@ def session(day, opening, closing):
     return Session(date(2026, 11, day), utc(2026, 11, day, opening), utc(2026, 11, day, closing))
 
 
+@pytest.mark.slow
 def test_the_table_is_exchange_calendars_over_its_whole_range():
     assert TABLE.read_text(encoding="ascii").splitlines() == make_sessions.lines()
 

@@ -157,6 +157,7 @@ def test_nesting_that_no_parser_follows_is_an_unreadable_answer():
         broker(trading_url=url).account()
 
 
+@pytest.mark.slow
 def test_importing_the_adapter_loads_neither_pandas_nor_alpacas_models():
     program = "import json, sys, lib.broker.alpaca; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

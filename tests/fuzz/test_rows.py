@@ -71,6 +71,7 @@ def test_every_situation_has_its_turn_in_one_long_run_and_in_many_short_ones():
     assert set().union(*(met(seed, 5) for seed in range(100))) == every
 
 
+@pytest.mark.slow
 @pytest.mark.sample
 def test_every_refusal_that_the_rules_know_has_a_situation_that_reaches_it():
     known = {code for code, _ in codes_of("Refused") if not code.startswith("GRID_")}  # those are of no decision

@@ -177,6 +177,7 @@ def test_a_round_trip_that_fees_undo_keeps_its_row_with_nothing_in_it_and_one_th
     assert {(t.entry_fill, t.exit_fill) for t in now} == {(t.entry_fill, t.exit_fill) for t in (*right.trips, empty)}
 
 
+@pytest.mark.slow
 def test_a_coin_grid_that_was_stopped_has_made_to_the_cent_what_the_account_gained_once_fees_are_posted(tmp_path):
     scenario = replace(ROWS["C1"], fee_bps="25")
     with play(tmp_path, scenario) as found:

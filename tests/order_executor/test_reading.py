@@ -31,6 +31,7 @@ def test_a_whole_decision_is_read_exactly():
     assert read_decision(row) == new_trade()
 
 
+@pytest.mark.slow
 @pytest.mark.case("fail-J1")
 @given(st.fixed_dictionaries(dict.fromkeys(DECISION_COLUMNS, anything)))
 def test_no_garbage_in_any_column_raises(columns):
@@ -39,6 +40,7 @@ def test_no_garbage_in_any_column_raises(columns):
     assert len(digest(row)) == 64
 
 
+@pytest.mark.slow
 @given(st.sampled_from([c for c in DECISION_COLUMNS if c != "action"]), anything)
 def test_no_garbage_in_an_otherwise_good_row_raises(column, value):
     assert isinstance(read_decision(decision(stamped=False, **{column: value})), NewTrade | Refused)

@@ -61,6 +61,7 @@ def test_the_risk_of_a_share_is_the_wider_of_stop_and_trail(trail, risk):
 prices = st.integers(1, 10**8).map(lambda n: D(n) / 100)
 
 
+@pytest.mark.slow
 @given(prices, prices, st.integers(-(10**6), 10**9), st.integers(-(10**6), 10**9))
 def test_no_accepted_levels_and_no_account_make_sizing_raise_or_spend_more_than_there_is(entry, stop, equity, power):
     trade = new_trade(entry=entry, stop=stop, target=None, qty=None, style="DAY")

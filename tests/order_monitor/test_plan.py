@@ -217,6 +217,7 @@ def looks(draw):
     return kept, look
 
 
+@pytest.mark.slow
 @given(looks())
 def test_no_combination_of_words_and_numbers_raises_or_sells_more_than_there_is(drawn):
     kept, look = drawn
@@ -226,6 +227,7 @@ def test_no_combination_of_words_and_numbers_raises_or_sells_more_than_there_is(
         assert not isinstance(action, Submit) or 0 < D(action.body["qty"]) <= free
 
 
+@pytest.mark.slow
 @given(looks())
 def test_with_the_broker_standing_still_booking_comes_to_rest(drawn):
     kept, look = drawn

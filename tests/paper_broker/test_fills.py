@@ -119,6 +119,7 @@ def test_an_average_that_does_not_come_out_even_has_nine_decimals(open_rig):
     assert rig.order(order["id"])["filled_avg_price"] == "150.676666667"
 
 
+@pytest.mark.slow
 def test_about_one_eligible_fill_in_ten_is_partial_in_whole_shares(open_rig):
     rig = open_rig(partial_fill_rate=Decimal("0.1"), cash=Decimal(10_000_000))
     for _ in range(200):

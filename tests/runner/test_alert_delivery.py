@@ -176,6 +176,7 @@ def inbox():
         yield opened
 
 
+@pytest.mark.slow
 @IMGHDR
 def test_apprise_carries_the_message(alarmed, inbox):
     address, got = inbox
@@ -185,6 +186,7 @@ def test_apprise_carries_the_message(alarmed, inbox):
     assert [op for op, _ in trail(alarmed)] == ["raised", "delivered"]
 
 
+@pytest.mark.slow
 @IMGHDR
 def test_an_address_that_apprise_does_not_know_is_not_shown():
     with pytest.raises(CannotSend) as raised:

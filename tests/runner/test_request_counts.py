@@ -26,6 +26,7 @@ def of_single_orders(requests):
     return [path for _, path in requests if path.startswith("/v2/orders") and path != "/v2/orders"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("listed", "held", "pages", "quote_calls"),
     [
@@ -58,6 +59,7 @@ def test_a_pass_asks_by_the_page_and_never_by_the_order(tmp_path, listed, held, 
         assert len(requests) <= 2, "without a decision to answer, nothing grows with what is open"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uncovered", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_each_change_costs_one_request_more(tmp_path, uncovered):
     with live_orders(tmp_path, listed=20, held=4, uncovered=uncovered) as account:

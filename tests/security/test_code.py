@@ -63,6 +63,7 @@ def statements_with_values(files):
     return sorted(found)
 
 
+@pytest.mark.slow
 @pytest.mark.case("fail-N5")
 @PARSES
 def test_no_sql_is_built_from_values():
@@ -70,6 +71,7 @@ def test_no_sql_is_built_from_values():
     assert [place for place in built if place.partition(":")[0] not in BUILT_FROM_NAMES] == []
 
 
+@pytest.mark.slow
 @pytest.mark.case("fail-N5")
 @PARSES
 def test_raw_statements_are_constants():

@@ -74,6 +74,7 @@ def test_the_schema_version_of_the_code_is_its_newest_migration():
     assert ScriptDirectory.from_config(config).get_heads() == [tables.SCHEMA_VERSION]
 
 
+@pytest.mark.slow
 def test_the_migrations_lead_to_exactly_the_tables_of_the_code(url, tmp_path, opened):
     initialise(url, tmp_path, now=NOW)
     migrated = opened(url, tmp_path)

@@ -134,6 +134,7 @@ def test_two_programs_that_write_at_once_lose_nothing(store, child):
     assert len(queries.events_of(store, "account", 1)) == 1 + 2 * 40
 
 
+@pytest.mark.slow
 @pytest.mark.case("fail-H4")
 def test_a_writer_killed_before_its_commit_leaves_nothing(store, child):
     writer = child(

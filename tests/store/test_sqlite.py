@@ -130,6 +130,7 @@ def test_a_store_that_was_closed_opens_again_when_it_is_asked(store):
     assert store.account("main").account == "main"
 
 
+@pytest.mark.slow
 def test_the_path_of_a_stage_loads_no_alembic_and_no_mapper():
     code = "import sys, lib.store.sqlite, lib.store.queries; print({'alembic', 'sqlalchemy.orm'} & sys.modules.keys())"
     program = [sys.executable, "-c", code]
