@@ -28,7 +28,7 @@ from lib.planning.deciding.entries import candidates
 from lib.planning.deciding.requests import symbols_to_amend
 from lib.planning.grid.booking import lost_since, strategy_named
 from lib.planning.grid.plan import grid_coins, grid_symbols
-from lib.planning.grid.starting import symbols_to_start
+from lib.planning.grid.starting import resumes_edited, symbols_to_start
 from lib.planning.protecting.watching import symbols_to_quote
 from lib.store.port import Store
 
@@ -55,6 +55,7 @@ def order_monitor_snapshot(broker: Broker, rows: Rows, context: Context, stage: 
         positions=broker.positions(),
         quotes=broker.quotes(quoted) if quoted else {},
         assets={symbol: broker.asset(symbol) for symbol in grid_coins(rows)} if stage == "order_monitor" else {},
+        account=broker.account() if stage == "order_monitor" and resumes_edited(rows) else None,
     )
     return with_news(snapshot, broker, rows, context, stage)
 

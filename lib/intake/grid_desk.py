@@ -27,7 +27,7 @@ from lib.intake.grid_preview import Columns, Seen, as_strategy, canonical, previ
 from lib.intake.grid_standing import Looked, as_rows, standing
 from lib.planning.deciding.decisions import Refused, is_ticked
 from lib.planning.deciding.sharing import neighbours
-from lib.planning.grid.books import GridBook, book_of
+from lib.planning.grid.books import GridBook, book_of, may_have_traded
 from lib.planning.grid.reading import is_edited, parse_grid, status_of, strategy_digest, symbol_of
 from lib.render.grid_picture import picture
 from lib.store import queries
@@ -126,7 +126,7 @@ def stop(desk: Desk, strategy_id: int, ending: Ending) -> Answer:
         values: dict[str, object] = {"wanted": ending.value}
         how = "closed at market" if ending is Ending.FLATTEN else "kept"
         said, notes = f"grid {strategy_id} is to stop, what it holds is {how}", [ENDS.format(id=strategy_id)]
-        if status is GridStatus.WAITING and strategy.started_at is None and not rows.orders:
+        if status is GridStatus.WAITING and not may_have_traded(rows.orders):
             values = {"status": GridStatus.STOPPED, "stopped_at": desk.now, "reason": TAKEN_BACK, "approve": False}
             said, notes = f"grid {strategy_id} is taken back", []
         elif ending is Ending.KEEP:

@@ -29,7 +29,7 @@ from lib.planning.grid.levels import (
     profit_per_cell,
 )
 from lib.planning.grid.lots import Execution, Part
-from lib.planning.grid.reading import CHECKS, STRATEGY_COLUMNS, capital_need, parse_grid, read_grid
+from lib.planning.grid.reading import STRATEGY_COLUMNS, capital_need, parse_grid, refusals
 from lib.planning.grid.starting import counted
 from lib.views.grid import GridPreviewPage, GridSums, LevelLine
 
@@ -62,9 +62,7 @@ def what_is_wrong(strategy: Strategy, asset: Asset | None, limits: Limits) -> tu
     grid = parse_grid(strategy, asset, limits)
     if isinstance(grid, Refused):
         return None, (str(grid),)
-    wrong = tuple(str(refused) for check in CHECKS if (refused := check(grid, asset)) is not None)
-    assert bool(wrong) == isinstance(read_grid(strategy, asset, limits), Refused)
-    return grid, wrong
+    return grid, tuple(str(refused) for refused in refusals(grid, asset, limits))
 
 
 def preview(strategy: Strategy, seen: Seen, limits: Limits, now: datetime) -> GridPreviewPage:

@@ -75,7 +75,7 @@ class View:
     @cached_property
     def wants(self) -> tuple[Want, ...]:
         """Return what the grid wants to rest."""
-        return desired(self.grid, self.ledger)
+        return desired(self.grid, self.ledger, {(cell, side) for side, cell in self.resting})
 
     @property
     def position(self) -> Decimal:

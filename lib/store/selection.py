@@ -50,7 +50,7 @@ from lib.store.fetch import (
 
 STAGES = ("order_executor", "order_monitor", "position_monitor")
 LATE_WATCHED = timedelta(days=3)
-"""How long an order is read after an end that the broker may still take back: it arrives late, or its fill does."""
+"""How long orders, and trades and grids that ended, are read on: the broker may take an end back by a late fill."""
 
 _GRID_ENDS = tuple(sorted(status.value for status in OVER))
 LATE_POSSIBLE = tuple(sorted(LATE))
@@ -93,6 +93,8 @@ def _live_ids() -> Any:
         ),
         *(running.where(status) for status in between_ends(grid.status, _GRID_ENDS)),
         running.where(grid.status.is_(None)),
+        running.where(grid.stopped_at >= bindparam("watched_from")),
+        select(trade.id, null()).where(trade.account == _ACCOUNT, trade.exit_time >= bindparam("watched_from")),
         *(
             select(*owner).where(order.account == _ACCOUNT, status)
             for status in between_ends(order.order_status, ENDED)

@@ -154,8 +154,10 @@ def test_an_ended_grid_is_read_while_an_order_of_it_may_live_or_may_fill_late(st
     late = [write_grid(store, f"w{word}", word, status="REJECTED") for word in ("unsent", "cancelled", "expired")]
     long_ago = NOW - timedelta(days=3, seconds=1)
     write_grid(store, "old", "cancelled", status="STOPPED", created_at=long_ago)
-    assert grids_of(store) == live + late
-    assert len(store.rows("main").orders) == 9
+    stopped = write_grid(store, "rested", "cancelled", status="STOPPED", created_at=NOW - timedelta(days=40))
+    write(store, Update(table="grid_strategy", id=stopped, version=1, values={"stopped_at": NOW - timedelta(days=3)}))
+    assert grids_of(store) == [*live, *late, stopped]
+    assert len(store.rows("main").orders) == 10
 
 
 def test_a_grids_orders_fills_and_trips_stand_beside_those_of_trades_and_of_no_other_grid(store):

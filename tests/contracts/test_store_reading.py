@@ -115,6 +115,19 @@ def test_an_order_that_may_yet_fill_late_is_watched_for_three_days_of_clean_runs
     assert [row.id for row in store.rows("main").trades] == [recent]
 
 
+def test_a_trade_is_read_for_three_days_after_its_exit_for_an_order_that_rested_long_may_fill_late(store):
+    store.record_run(run_of("order_monitor", started_at=NOW, finished_at=NOW))
+    trades = [
+        write_trade(store, number, "filled", "cancelled", status="CLOSED", created_at=NOW - timedelta(days=40))
+        for number in (1, 2)
+    ]
+    for trade, exited in zip(trades, (NOW - timedelta(days=3), NOW - timedelta(days=3, seconds=1)), strict=True):
+        write(store, Update(table="trade_journal", id=trade, version=1, values={"exit_time": exited}))
+    rows = store.rows("main")
+    assert [row.id for row in rows.trades] == trades[:1]
+    assert [row.order_status for row in rows.orders] == ["filled", "cancelled"]
+
+
 def test_all_rows_of_a_live_trade_are_read_and_none_of_another(store):
     live = write_trade(store, 1, "filled", "cancelled", "held", status="POSITION")
     done = write_trade(store, 2, "filled", "filled", status="CLOSED")

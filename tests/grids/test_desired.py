@@ -68,3 +68,16 @@ def test_what_is_below_the_least_order_waits():
     assert [want.side for want in desired(worth, some)] == ["buy"] * 4
     enough = ledger(worth, fills("entry 3 0.0002 66000"))
     assert [want.qty for want in desired(worth, enough) if want.side == "sell"] == [D("0.0002")]
+
+
+def test_what_is_left_of_an_order_that_filled_in_part_rests_on_however_little_it_is():
+    worth = replace(COINS, notional_min=D(10))
+    book = ledger(worth, fills("entry 3 0.0099 66000"))  # to buy are 0.0001 more, for 6.60
+    entries = [(want.cell, want.qty) for want in desired(worth, book) if want.side == "buy"]
+    assert entries == [(0, D("0.01")), (1, D("0.01")), (2, D("0.01"))]
+    assert [(want.cell, want.qty) for want in desired(worth, book, {(3, "buy")}) if want.side == "buy"] == [
+        *entries,
+        (3, D("0.0001")),
+    ]
+    whole = ledger(worth, fills("entry 3 0.01 66000"))
+    assert [want.cell for want in desired(worth, whole, {(3, "buy")}) if want.side == "buy"] == [0, 1, 2]

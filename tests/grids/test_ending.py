@@ -318,6 +318,15 @@ def test_the_range_stays_while_anything_is_held_beyond_its_limit_or_under_a_halt
     assert "trailing_limit 125" in written(trailing("130", trailing_limit="125"))["reason"]
 
 
+def test_a_range_that_would_leave_something_behind_stays_and_says_so():
+    """0.4 of a share is less than an order of whole ones: of them no exit can rest, and the next cells would forget."""
+    left = replace(SOLD[1], filled_qty=D("4.6"), order_status="cancelled")
+    sales = (SALES[0], replace(SALES[1], qty=D("4.6")))
+    each = sheet(*RESTING[:2], SOLD[0], left, fills=(BOUGHT, *sales), trailing="yes")
+    refused = written(plan(each, seen=snapshot(quotes=priced("130", spread="0"))))
+    assert refused == {"reason": "it does not trail: 0.4 AAPL it holds are too little for an order"}
+
+
 def test_a_reverse_grid_follows_downwards():
     sold = grid_fill(1, 1, "sell", "10", "100")
     first = initial(side="sell")

@@ -164,3 +164,10 @@ def test_the_ladder_has_the_price_between_its_levels():
         "0 80.00 buy 5 400.00",
     ]
     assert lines[-1] == "nothing was written"
+
+
+@pytest.mark.parametrize(("columns", "code"), [({"quantity_per_grid": "1200"}, "NOTIONAL"), ({"levels": "2"}, None)])
+def test_a_cell_beyond_the_limits_of_an_order_is_refused_before_it_is_written(columns, code):
+    """1200 at 110 cost 132000, and the limit is 100000."""
+    page = shown(SPOT | {"capital": None} | columns)
+    assert [each.partition(":")[0] for each in page.refused] == ([] if code is None else [code])

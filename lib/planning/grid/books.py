@@ -12,8 +12,9 @@ from lib.domain.grids import Grid, GridKind, GridStatus, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO
 from lib.domain.records import Fill, Order, Rows
+from lib.domain.states import REJECTED
 from lib.planning.booking.results import DOLLARS
-from lib.planning.books import is_live
+from lib.planning.books import is_live, was_sent_again
 from lib.planning.deciding.decisions import Refused
 from lib.planning.grid.ledger import Ledger, ledger
 from lib.planning.grid.levels import BPS, EXACT
@@ -203,6 +204,14 @@ def live_orders(book: GridRows | GridBook) -> tuple[Order, ...]:
 def initial_orders(book: GridRows | GridBook, grid: Grid) -> tuple[Order, ...]:
     """Return what was sent to take up the cells held at the start; a later row took the place of an earlier one."""
     return tuple(o for o in book.orders if part_of(o, grid) is Part.INITIAL)
+
+
+def may_have_traded(orders: Iterable[Order]) -> bool:
+    """Say whether a grid was started by these orders.
+
+    What the broker refused was no start, unless it had been sent twice: the first copy may yet arrive.
+    """
+    return any(o.order_status != REJECTED or o.filled_qty > 0 or was_sent_again(o) for o in orders)
 
 
 def next_attempt(book: GridRows | GridBook) -> int:

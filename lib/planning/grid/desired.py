@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
@@ -29,11 +30,12 @@ class Want:
         return self.cell if self.side == BUY else self.cell + 1
 
 
-def desired(grid: Grid, ledger: Ledger) -> tuple[Want, ...]:
+def desired(grid: Grid, ledger: Ledger, standing: Collection[tuple[int, str]] = ()) -> tuple[Want, ...]:
     """Return what should rest, by cell from the lowest, buys before sells.
 
     A cell enters what its lot lacks and exits what it holds, net of fees in coins, both floored to the asset's
-    increment. What is less than the broker takes is not placed: it waits for more of the same cell.
+    increment. What is less than the broker takes as a new order is not placed, it waits for more of the same cell; but
+    what is left of an order that filled in part rests on: `standing` are the cells and sides that have one.
     """
     wants = []
     for cell in grid.cells:
@@ -43,7 +45,7 @@ def desired(grid: Grid, ledger: Ledger) -> tuple[Want, ...]:
             sides = ((BUY, cell, ledger.net[cell], False), (SELL, cell + 1, enter, True))
         for side, number, qty, opens in sides:
             want = Want(cell=cell, side=side, price=level(grid, number), qty=_whole(grid, qty), opens=opens)
-            if _placeable(grid, want):
+            if _placeable(grid, want) or (want.qty > 0 and (cell, side) in standing):
                 wants.append(want)
     return tuple(wants)
 

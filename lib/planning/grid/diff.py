@@ -61,7 +61,7 @@ def difference(book: GridBook, own: Sequence[Order], rows: Rows, snapshot: Snaps
         return Difference(writes=(pause,))
     look = _Look(book, own, rows, snapshot, context)
     left = sides_to_leave(rows, book.grid.symbol)
-    wanted = (w for w in desired(book.grid, book.ledger) if not w.opens or not halts(look.control))
+    wanted = (w for w in desired(book.grid, book.ledger, look.live) if not w.opens or not halts(look.control))
     wants = {(w.cell, w.side): w for w in wanted if w.side not in left}
     for key in sorted({*wants, *look.live}, key=lambda key: _urgency(key, wants, book.grid)):
         look.compare(key, wants.get(key))

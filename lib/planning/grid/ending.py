@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from lib.domain.actions import Insert, LookAgain, Ref, RowChange, Submit
+from lib.domain.actions import Action, Insert, LookAgain, Ref, RowChange, Submit
 from lib.domain.bodies import is_coin, market_exit_body, readable
 from lib.domain.facts import Problem, Quote, Snapshot
 from lib.domain.grids import Ending, Grid, GridStatus, OutOfRange, Strategy
@@ -37,13 +37,15 @@ from lib.planning.grid.levels import level
 from lib.planning.grid.lots import Part
 from lib.planning.grid.reading import status_of
 from lib.planning.grid.trailing import may_trail, plan_trailing
-from lib.planning.outside.owners import quantity_change
+from lib.planning.outside.owners import external_qty, quantity_change
 from lib.planning.protecting.coins import too_little
 from lib.planning.protecting.steps import NOTHING, Step, cancel, trades_now
 from lib.planning.protecting.watching import usable
 
 REFUSED_MAX = 3
 """So many closing orders refused one after the other are told; each further pass tries once more."""
+
+TOO_LITTLE = "too little for an order"
 
 WORKING = frozenset({GridStatus.STARTING, GridStatus.RUNNING, GridStatus.PAUSED})
 
@@ -58,7 +60,7 @@ def plan_ending(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context
     if status is GridStatus.STOPPING:
         return _stop(book, rows, snapshot, context)
     ending = _asked(book)
-    if status is GridStatus.WAITING and ending is not None and not book.orders:
+    if status is GridStatus.WAITING and ending is not None:
         why = "stopped before it was started"
         values = {"status": GridStatus.STOPPED, "stopped_at": context.now, "reason": why}
         return (strategy_write(book.strategy, values, why),), ()
@@ -67,10 +69,14 @@ def plan_ending(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context
     if ending is None and status is not GridStatus.PAUSED:
         ending = reached(book.grid, snapshot.quotes.get(book.grid.symbol), context)
     if ending is not None:
-        how, why = ending
-        values = {"status": GridStatus.STOPPING, "wanted": how, "reason": why}
-        return (strategy_write(book.strategy, values, f"stops: {why}"),), ()
+        return stopping(book.strategy, *ending), ()
     return plan_trailing(book, snapshot, context, rows.controls) if status is GridStatus.RUNNING else None
+
+
+def stopping(strategy: Strategy, how: Ending, why: str) -> tuple[Action, ...]:
+    """Return the write that begins an end."""
+    values = {"status": GridStatus.STOPPING, "wanted": how, "reason": why}
+    return (strategy_write(strategy, values, f"stops: {why}"),)
 
 
 def plan_unreadable(each: GridRows, context: Context) -> Step:
@@ -81,8 +87,18 @@ def plan_unreadable(each: GridRows, context: Context) -> Step:
 
 
 def plan_over(each: GridRows, context: Context) -> Step:
-    """Cancel what still lives of a grid that has ended: it wants no order."""
-    return _end_all(live_orders(each), f"grid {each.strategy.id} has ended and wants no order", context) or NOTHING
+    """Cancel what still lives of a grid that has ended: it wants no order. One whose row was deleted is told of."""
+    strategy = each.strategy
+    actions, _ = _end_all(live_orders(each), f"grid {strategy.id} has ended and wants no order", context) or NOTHING
+    held = sum((f.qty if f.side == "buy" else -f.qty for f in each.fills), ZERO)
+    if strategy.version >= 0 or held == 0 or not each.orders:
+        return actions, ()
+    symbol = each.orders[0].symbol
+    message = (
+        f"the row of grid {strategy.id} was deleted while it held {text(held)} {symbol}, which are nobody's now: write "
+        "it again as its last event has it, or close them by hand"
+    )
+    return actions, (Problem(code="GRID_UNREADABLE", message=message, symbol=symbol),)
 
 
 def wanted_ending(strategy: Strategy) -> Ending | None:
@@ -184,8 +200,10 @@ def _wait(book: GridBook, why: str, context: Context) -> Step:
 def _close(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> Step:
     """Close what the grid holds, never more than the broker has free; once a pass."""
     grid, held = book.grid, _held(book, snapshot)
+    if held and held <= _sold_outside(book, rows):
+        return _stopped(book, rows, snapshot, context, "sold outside this system")
     if held < grid.qty_min or held == 0 or too_little(grid.symbol, held, _worth(book, snapshot)) is not None:
-        return _stopped(book, rows, snapshot, context, "too little for an order")
+        return _stopped(book, rows, snapshot, context, TOO_LITTLE)
     told = _refused(book)
     closes = [o for o in book.orders if part_of(o, grid) is Part.CLOSE]
     if not trades_now(grid.symbol, context) or any(o.created_at >= context.pass_started_at for o in closes):
@@ -198,7 +216,8 @@ def _close(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> 
     if free < held:
         if _traded_lately(book, context):
             return _wait(book, "the broker has not booked its last fills yet", context)
-        told = (*told, _stuck(book, f"{text(held)} to close, the broker has {text(free)} free for it"))
+        said = f"{text(held)} to close, the broker has {text(free)} free for it"
+        told = (*told, _stuck(book, f"{said}; if you sold them, python -m lib.grid stop {grid.id} --keep ends it"))
     qty = step_down(min(held, free), grid.increment)
     if qty < grid.qty_min or qty <= 0:
         return (), told
@@ -217,6 +236,15 @@ def _held(book: GridBook, snapshot: Snapshot) -> Decimal:
         if position is not None and held < position.qty <= held + assumed_coins(book):
             held = position.qty
     return step_down(held, grid.increment)
+
+
+def _sold_outside(book: GridBook, rows: Rows) -> Decimal:
+    """Return what the user has sold beyond shares of his own: position_monitor booked it, and it is not there to close.
+
+    Coins of the user are in no book.
+    """
+    grid = book.grid
+    return ZERO if is_coin(grid.symbol) else max(-grid.sign * external_qty(rows, grid.symbol), ZERO)
 
 
 def _price(book: GridBook, snapshot: Snapshot) -> Decimal:
@@ -290,7 +318,7 @@ def _stopped(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context, l
     if book.grid.sign * held > 0 or (held and not is_coin(book.grid.symbol)):  # the fee of coins is assumed
         reason = f"{reason}; {text(held)} {left_because}"
         if not is_coin(book.grid.symbol):  # the user's coins are in no book
-            cause = Change.TRANSFER if left_because == "kept" else Change.DUST
+            cause = Change.DUST if left_because == TOO_LITTLE else Change.TRANSFER
             evidence = f"{text(held)} of grid {strategy.id}: {left_because}"
             changes.append(quantity_change(rows, book.grid.symbol, held, cause, context.now, evidence=evidence))
     values = {"status": GridStatus.STOPPED, "stopped_at": context.now, "reason": reason}

@@ -2,7 +2,8 @@
 
 What is missing, too much or at another price at the broker is for the difference of wanted and live orders to put
 right, at each look. Here stands what no order puts right: then the grid is PAUSED with a reason, nothing is placed,
-what rests stays, and a person approves it again. Only before a split nothing may rest (planning.protecting.splits).
+what rests stays, and a person approves it again. Only before a split nothing may rest (planning.protecting.splits), no
+entry while a halt is in force, and nothing that keeps a trade in the symbol from the market.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from lib.domain.bodies import is_coin
 from lib.domain.facts import Announcement, BrokerOrder, Problem, Quote, Snapshot
 from lib.domain.grids import GridStatus, Strategy
 from lib.domain.ids import is_ours
-from lib.domain.limits import CONFIRM_ABSENT
+from lib.domain.limits import CONFIRM_ABSENT, CONFIRM_MISSING
 from lib.domain.money import text
 from lib.domain.records import Order, Rows
 from lib.domain.states import PENDING, PENDING_CANCEL, PENDING_REPLACE
 from lib.planning.books import is_live
 from lib.planning.context import Context
+from lib.planning.deciding.sharing import sides_to_leave
 from lib.planning.grid.books import GridRows
 from lib.planning.grid.changes import pause, strategy_write
+from lib.planning.grid.diff import gave_up
 from lib.planning.grid.holdings import Holding
-from lib.planning.grid.reading import status_of, symbol_of
+from lib.planning.grid.reading import opens, status_of, symbol_of
+from lib.planning.protecting.halts import halts, in_force, in_words
 from lib.planning.protecting.splits import KINDS as SPLIT_KINDS
 from lib.planning.protecting.splits import is_night_before
 from lib.planning.protecting.steps import Step, cancel, trades_now
@@ -48,9 +52,12 @@ _Mine = GridRows | Holding
 
 def plan_health(each: GridRows, rows: Rows, snapshot: Snapshot, context: Context) -> Step | None:
     """Plan what order_monitor does before it looks at the orders of a grid; None where the grid goes on."""
-    if status_of(each.strategy) is GridStatus.PAUSED:
-        return _paused(each, snapshot, context)
-    if status_of(each.strategy) is not GridStatus.RUNNING:
+    status = status_of(each.strategy)
+    if status is GridStatus.PAUSED:
+        return _paused(each, rows, snapshot, context)
+    if status is GridStatus.STARTING:
+        return _made_way(each, rows, context)
+    if status is not GridStatus.RUNNING:
         return None
     reason = _split_to_come(each, snapshot, context) or _jump(each.strategy, snapshot, context)
     reason = reason or _foreign_order(each, rows, snapshot)
@@ -167,19 +174,49 @@ def _in_words(split: Announcement) -> str:
     return f"{text(split.old_rate)} of its shares become {text(split.new_rate)}"
 
 
-def _paused(each: GridRows, snapshot: Snapshot, context: Context) -> Step | None:
+def _paused(each: GridRows, rows: Rows, snapshot: Snapshot, context: Context) -> Step | None:
     """Withdraw what rests of a PAUSED grid before a split, or after one; for any other reason it rests on."""
+    lost = _lost(each, context)
+    if lost is not None:
+        return lost
     if (each.strategy.reason or "").startswith(SPLIT):
-        return _withdrawn(each, context)
+        return _withdrawn(((o, "withdrawn for a split") for o in each.orders), context)
     split = _split_to_come(each, snapshot, context)
-    return None if split is None else ((pause(each.strategy, split),), ())
+    return _made_way(each, rows, context) if split is None else ((pause(each.strategy, split),), ())
 
 
-def _withdrawn(each: GridRows, context: Context) -> Step | None:
-    """Cancel what rests of a grid that was paused for a split: the broker does not adjust all of it."""
-    standing = [o for o in each.orders if is_live(o) and o.order_status not in {PENDING, PENDING_CANCEL}]
-    steps = [cancel(order, context, "withdrawn for a split") for order in standing if order.alpaca_order_id is not None]
+def _made_way(each: GridRows, rows: Rows, context: Context) -> Step | None:
+    """Cancel what may not rest beside others, of a grid whose orders are compared with nothing now."""
+    symbols = {o.symbol for o in each.orders}
+    control = {symbol: in_force(rows.controls, symbol) for symbol in symbols}
+    left = {symbol: sides_to_leave(rows, symbol) for symbol in symbols}
+    found = []
+    for order in each.orders:
+        halted = control[order.symbol]
+        if halted is not None and halts(halted) and order.side == opens(each.strategy):
+            found.append((order, in_words(halted)))
+        elif order.side in left[order.symbol]:
+            found.append((order, "a trade in the symbol goes at market against it"))
+    return _withdrawn(found, context)
+
+
+def _withdrawn(found: Iterable[tuple[Order, str]], context: Context) -> Step | None:
+    """Cancel what rests of these orders; None where nothing does."""
+    standing = [(o, why) for o, why in found if is_live(o) and o.order_status not in {PENDING, PENDING_CANCEL}]
+    steps = [cancel(order, context, why) for order, why in standing if order.alpaca_order_id is not None]
     return (tuple(action for step in steps for action in step[0]), ()) if steps else None
+
+
+def _lost(each: GridRows, context: Context) -> Step | None:
+    """Give up the orders that are twice confirmed absent: booking would have those that the broker has."""
+    lost = tuple(
+        gave_up(order, context.now)
+        for order in each.orders
+        if order.order_status == PENDING
+        and order.missing_at is not None
+        and context.now - order.missing_at >= CONFIRM_MISSING
+    )
+    return (lost, ()) if lost else None
 
 
 def _foreign_order(each: GridRows, rows: Rows, snapshot: Snapshot) -> str | None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lib.domain.bodies import is_coin
-from lib.domain.grids import OVER, GridKind, Strategy
+from lib.domain.grids import OVER, Strategy
 from lib.domain.money import ZERO
 from lib.domain.records import Fill, Order, Rows
 from lib.domain.states import PENDING
 from lib.planning.books import is_live
 from lib.planning.grid.books import GridRows, grid_rows, is_level
-from lib.planning.grid.reading import status_of, symbol_of
+from lib.planning.grid.reading import opens, status_of, symbol_of
 from lib.planning.protecting.coins import FEE_MAX
 
 
@@ -43,8 +43,8 @@ class Holding:
 
     @property
     def opens(self) -> str:
-        """The side of the orders that make it larger; of a word that nobody knows, as of a spot grid."""
-        return "sell" if (self.strategy.kind or "").strip().upper() == GridKind.REVERSE else "buy"
+        """The side of the orders that make it larger."""
+        return opens(self.strategy)
 
     @property
     def price(self) -> Decimal:

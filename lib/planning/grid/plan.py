@@ -1,7 +1,8 @@
 """What order_monitor adds for grids: book, end what is to end, then bring live orders to what is wanted.
 
-A grid whose rows moved is planned on in the next round. Requests go out in one order over all grids: cancels, then
-exits, then entries, those nearest to the price first; what is over the budget of a minute waits for the next pass.
+A grid whose rows moved is planned on in the next round. Requests go out in one order over all grids: those of starts
+and ends, then cancels, then exits, then entries, those nearest to the price first; what is over the budget of a minute
+waits for the next pass.
 """
 
 from __future__ import annotations
@@ -18,24 +19,34 @@ from lib.domain.money import text
 from lib.domain.records import Order, Rows
 from lib.planning.books import is_live
 from lib.planning.context import Context
-from lib.planning.deciding.decisions import Refused, is_ticked
+from lib.planning.deciding.decisions import Refused
 from lib.planning.grid.booking import book_grids
-from lib.planning.grid.books import GridBook, GridRows, book_of, grid_rows, initial_orders, is_level
+from lib.planning.grid.books import (
+    GridBook,
+    GridRows,
+    book_of,
+    grid_rows,
+    initial_orders,
+    is_level,
+    may_have_traded,
+)
 from lib.planning.grid.changes import pause, strategy_write
 from lib.planning.grid.diff import Difference, difference
-from lib.planning.grid.ending import plan_ending, plan_over, plan_unreadable
+from lib.planning.grid.ending import WORKING, plan_ending, plan_over, plan_unreadable, stopping, wanted_ending
 from lib.planning.grid.health import plan_health, plan_price
-from lib.planning.grid.reading import is_approved, status_of, strategy_digest, symbol_of
-from lib.planning.grid.starting import approvals, plan_starting, unstamped
-from lib.planning.protecting.steps import Step, trades_now
+from lib.planning.grid.reading import is_approved, is_edited, status_of, strategy_digest, symbol_of
+from lib.planning.grid.starting import approvals, plan_starting, refused_as_edited, resumes, unstamped
+from lib.planning.protecting.steps import NOTHING, Step, trades_now
 
 MINUTE = timedelta(minutes=1)
+_REQUESTS = (Cancel, Submit)
 
 _GOES_ON = frozenset({GridStatus.STARTING, GridStatus.RUNNING})
 _NOT_APPROVED = (
     "EDITED_AFTER_APPROVAL: its tick was taken away, or it was changed while it ran; "
     "put it back, then approve it, or approve it as it is now"
 )
+_NOT_AS_IT_IS = "EDITED_AFTER_APPROVAL: as it is now it cannot go on; put it back or mend it, then approve it"
 
 
 def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
@@ -49,6 +60,7 @@ def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
     problems: list[Problem] = [*booking.problems]
     own = _live_by_symbol(rows)
     found: list[Difference] = []
+    first: list[Cancel | Submit] = []  # of grids that start or end, or may not leave what rests
     for each in mine:
         if each.strategy.id in moved:
             continue  # its rows are planned on in the next round; those of other grids need not wait for them
@@ -56,11 +68,12 @@ def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
         if isinstance(step, Difference):
             found.append(step)
         else:
-            actions.extend(step[0])
+            first.extend(a for a in step[0] if isinstance(a, _REQUESTS))
+            actions.extend(a for a in step[0] if not isinstance(a, _REQUESTS))
             problems.extend(step[1])
     problems.extend(p for each in found for p in each.problems)
     actions.extend(a for each in found for a in each.writes)
-    requests = _by_urgency(found)
+    requests = (*sorted(first, key=lambda each: isinstance(each, Cancel)), *_by_urgency(found))  # closes before all
     room = max(GRID_REQUESTS_MAX - _asked_lately(rows, context), 0)
     actions.extend((*requests[:room], *(w for each in found for w in each.waits)))
     notes = [note for each in found for note in each.notes]
@@ -90,6 +103,8 @@ def _step(each: GridRows, own: Sequence[Order], rows: Rows, snapshot: Snapshot, 
     strategy, status = each.strategy, status_of(each.strategy)
     if status in OVER:
         return plan_over(each, context)
+    if status is GridStatus.WAITING and may_have_traded(each.orders):
+        return _unstarted(strategy)
     health = plan_health(each, rows, snapshot, context)
     if health is not None:
         return health
@@ -103,11 +118,10 @@ def _step(each: GridRows, own: Sequence[Order], rows: Rows, snapshot: Snapshot, 
         return ending
     if not is_level(book):
         return _lagging(book, context)
-    resumes = status is GridStatus.PAUSED and is_ticked(strategy.approve)  # pausing took the tick away
-    if book.ledger.excess > 0 and (status in _GOES_ON or resumes):
+    if book.ledger.excess > 0 and (status in _GOES_ON or resumes(strategy)):
         return _pause(strategy, f"GRID_DRIFT: by its fills it closed {text(book.ledger.excess)} more than it held")
-    if resumes:
-        return (strategy_write(strategy, _approved_anew(strategy, context), "approved again"),), ()
+    if resumes(strategy):
+        return _resume(book, rows, snapshot, context)
     if status in _GOES_ON and any(is_live(o) for o in initial_orders(book, book.grid)):
         return plan_starting(book, snapshot.by_client_id, context)
     if status is GridStatus.RUNNING:
@@ -126,6 +140,26 @@ def _approved_anew(strategy: Strategy, context: Context) -> dict[str, object]:
     }
 
 
+def _resume(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> Step:
+    """Let a PAUSED grid go on that was approved again; with other numbers only where a grid could start with them."""
+    if is_edited(book.strategy):
+        if snapshot.account is None:
+            return NOTHING  # ticked since the account was asked
+        refused = refused_as_edited(book, rows, snapshot, context)
+        if refused is not None:
+            return _pause(book.strategy, f"{_NOT_AS_IT_IS}: {refused}")
+    return (strategy_write(book.strategy, _approved_anew(book.strategy, context), "approved again"),), ()
+
+
+def _unstarted(strategy: Strategy) -> Step:
+    """Tell of a grid that has orders and, by its row, never started: only a hand can have made that."""
+    message = (
+        f"grid {strategy.id} has orders, and its row says that it never started: put its started_at and status back as "
+        "its last event has them; until then nothing is done for it"
+    )
+    return (), (Problem(code="GRID_UNREADABLE", message=message, symbol=symbol_of(strategy)),)
+
+
 def _pause(strategy: Strategy, reason: str) -> Step:
     return (pause(strategy, reason),), ()
 
@@ -136,6 +170,9 @@ def _unreadable(each: GridRows, refused: Refused, context: Context) -> Step:
     Before its start order_executor answers it.
     """
     strategy, status = each.strategy, status_of(each.strategy)
+    asked = wanted_ending(strategy) if status in WORKING else None
+    if asked is not None:
+        return stopping(strategy, asked, f"a stop was asked for, and it cannot be read: {refused}"), ()
     if status in _GOES_ON:
         return _pause(strategy, f"GRID_UNREADABLE: {refused}")
     if status is not GridStatus.STOPPING:

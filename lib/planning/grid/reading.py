@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -44,6 +44,9 @@ STRATEGY_COLUMNS = (
 
 LEVELS_MAX = 500
 """As many orders of one symbol as a page of the broker's list holds."""
+
+SHIFT_MAX = 100_000
+"""Beyond any range: each cell that a range moved by is gone through, so that a number typed here would stop a pass."""
 
 SHORT_MARGIN = Decimal("0.5")
 """The part of a short sale's value that the account has to have itself (Regulation T)."""
@@ -87,12 +90,25 @@ def symbol_of(strategy: Strategy) -> str:
     return _word(strategy.symbol).upper()
 
 
+def opens(strategy: Strategy) -> str:
+    """Return the side of the orders that make a grid larger; of a word that nobody knows, as of a spot grid."""
+    return "sell" if _word(strategy.kind).upper() == GridKind.REVERSE else "buy"
+
+
 def read_grid(strategy: Strategy, asset: Asset | None, limits: Limits) -> Grid | Refused:
     """Read a strategy and check all that can be known of it without a price; `asset` None: nothing is known of it."""
     grid = parse_grid(strategy, asset, limits)
     if isinstance(grid, Refused):
         return grid
-    return next((refused for check in CHECKS if (refused := check(grid, asset)) is not None), grid)
+    return next(refusals(grid, asset, limits), grid)
+
+
+def refusals(grid: Grid, asset: Asset | None, limits: Limits) -> Iterator[Refused]:
+    """Go through all that is wrong with a strategy that could be read, as far as no price is needed for it."""
+    yield from (refused for check in _CHECKS if (refused := check(grid, asset)) is not None)
+    beyond = cell_beyond_limits(grid, limits)
+    if beyond is not None:
+        yield beyond
 
 
 def parse_grid(strategy: Strategy, asset: Asset | None, limits: Limits) -> Grid | Refused:
@@ -126,6 +142,8 @@ def _grid(
     if count != whole_down(count) or not 2 <= count <= LEVELS_MAX:
         reason = f"levels {text(count)} is no whole number from 2 to {LEVELS_MAX}: both ends count"
         return Refused(code="GRID_LEVELS", reason=reason)
+    if abs(strategy.shift) > SHIFT_MAX:
+        return Refused(code="GRID_NUMBERS", reason=f"shift {strategy.shift} is no number of cells a range has moved by")
     if lower >= upper:
         return Refused(code="GRID_PRICES", reason=f"lower_price {text(lower)} is not below upper_price {text(upper)}")
     coin, whole = is_coin(symbol), qty == whole_down(qty)
@@ -311,8 +329,20 @@ def _ordered(grid: Grid, asset: Asset | None) -> Refused | None:
     return None
 
 
-Check = Callable[[Grid, Asset | None], Refused | None]
-CHECKS: tuple[Check, ...] = (_shortable, _tradable, _on_ticks, _distinct, _ordered, _sized, _earns, _funded)
+def cell_beyond_limits(grid: Grid, limits: Limits) -> Refused | None:
+    """Refuse a cell whose one order is beyond the limits of an order: no change of the price mends that."""
+    cost = grid.qty * max(level(grid, number if grid.sign > 0 else number + 1) for number in grid.cells)
+    if not is_coin(grid.symbol) and grid.qty > limits.order_qty_max:
+        reason = f"{text(grid.qty)} shares in one order are more than the limit of {text(limits.order_qty_max)}"
+        return Refused(code="QTY", reason=reason)
+    if cost > limits.order_notional_max:
+        reason = f"one of its orders costs {text(cost)}, the limit is {text(limits.order_notional_max)}"
+        return Refused(code="NOTIONAL", reason=reason)
+    return None
+
+
+_Check = Callable[[Grid, Asset | None], Refused | None]
+_CHECKS: tuple[_Check, ...] = (_shortable, _tradable, _on_ticks, _distinct, _ordered, _sized, _earns, _funded)
 """In this order, and the first refusal counts."""
 
 

@@ -13,25 +13,31 @@ from decimal import Decimal
 
 from lib.domain.actions import Action, Insert, Ref, Submit, Update, Write
 from lib.domain.bodies import is_coin, market_entry_body, readable
-from lib.domain.facts import Problem, Quote
+from lib.domain.facts import Problem, Quote, Snapshot
 from lib.domain.grids import OVER, Grid, GridKind, GridStatus, Strategy
 from lib.domain.ids import grid_id
 from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, text
 from lib.domain.records import Order, Rows
-from lib.domain.states import PENDING, REJECTED, Side
-from lib.planning.books import was_sent_again
+from lib.domain.states import PENDING, Side
 from lib.planning.context import Context
 from lib.planning.deciding.checks import may_enter, symbol_listed
 from lib.planning.deciding.decisions import Refused, is_ticked
-from lib.planning.deciding.exposure import SHORT_SLACK, World
+from lib.planning.deciding.exposure import SHORT_SLACK, World, world_of
 from lib.planning.deciding.sharing import grid_refused_beside
-from lib.planning.grid.books import GridBook, initial_orders, opening_side
+from lib.planning.grid.books import GridBook, grid_rows, initial_orders, may_have_traded, opening_side
 from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.diff import gave_up, order_row, sent_again, unknown
 from lib.planning.grid.ending import reached
 from lib.planning.grid.levels import cells_held_at_start, level
-from lib.planning.grid.reading import is_edited, read_grid, status_of, strategy_digest, symbol_of
+from lib.planning.grid.reading import (
+    cell_beyond_limits,
+    is_edited,
+    read_grid,
+    status_of,
+    strategy_digest,
+    symbol_of,
+)
 from lib.planning.protecting.steps import trades_now
 from lib.planning.protecting.watching import usable
 
@@ -76,10 +82,9 @@ def grids_as_stamped(rows: Rows, now: datetime) -> Rows:
 def to_start(rows: Rows) -> tuple[Strategy, ...]:
     """Return the strategies that wait for their start, oldest first.
 
-    One that has orders was started before; but what the broker refused was no start, unless it had been sent twice:
-    the first copy may yet arrive.
+    One that may have traded was started before.
     """
-    begun = {o.strategy_id for o in rows.orders if o.order_status != REJECTED or o.filled_qty > 0 or was_sent_again(o)}
+    begun = {each.strategy.id for each in grid_rows(rows) if may_have_traded(each.orders)}
     return tuple(
         each
         for each in sorted(rows.grids, key=lambda s: s.id)
@@ -180,28 +185,54 @@ def _beyond_limits(start: Start, quote: Quote, world: World) -> Refused | None:
 
     For good what a change of the price cannot mend: the orders of its cells.
     """
-    grid, limits, equity = start.grid, world.limits, world.account.equity
+    grid, limits = start.grid, world.limits
     assert quote.ask is not None
-    cost = grid.qty * max(level(grid, number if grid.sign > 0 else number + 1) for number in grid.cells)
     first = start.qty * quote.ask
-    if not is_coin(grid.symbol) and grid.qty > limits.order_qty_max:
-        reason = f"{text(grid.qty)} shares in one order are more than the limit of {text(limits.order_qty_max)}"
-        return Refused(code="QTY", reason=reason)
-    if cost > limits.order_notional_max:
-        reason = f"one of its orders costs {text(cost)}, the limit is {text(limits.order_notional_max)}"
-        return Refused(code="NOTIONAL", reason=reason)
     if first > limits.order_notional_max or (not is_coin(grid.symbol) and start.qty > limits.order_qty_max):
         reason = f"its first order, of {text(start.qty)} for {text(first)}, is beyond the limits of one order"
         return Refused(code="SIZE", reason=reason, final=False)
-    held = sum((e.value for e in world.exposures if e.symbol == grid.symbol), ZERO) + start.need
+    return _beyond_shares(grid.symbol, start.need, world)
+
+
+def _beyond_shares(symbol: str, need: Decimal, world: World) -> Refused | None:
+    """Refuse what would be too large a part of the account in one symbol, or in all."""
+    limits, equity = world.limits, world.account.equity
+    held = sum((e.value for e in world.exposures if e.symbol == symbol), ZERO) + need
     if held > limits.position_share_max * equity:
-        reason = f"{text(held)} could be in {grid.symbol}, the limit is {text(limits.position_share_max * equity)}"
+        reason = f"{text(held)} could be in {symbol}, the limit is {text(limits.position_share_max * equity)}"
         return Refused(code="POSITION", reason=reason, final=False)
-    gross = sum((e.value for e in world.exposures), ZERO) + start.need
+    gross = sum((e.value for e in world.exposures), ZERO) + need
     if gross > limits.gross_exposure_max * equity:
         reason = f"{text(gross)} could be at stake in all, the limit is {text(limits.gross_exposure_max * equity)}"
         return Refused(code="EXPOSURE", reason=reason, final=False)
     return None
+
+
+def resumes(strategy: Strategy) -> bool:
+    """Say whether a grid that was paused is approved again: pausing took its tick away."""
+    return status_of(strategy) is GridStatus.PAUSED and is_ticked(strategy.approve)
+
+
+def resumes_edited(rows: Rows) -> bool:
+    """Say whether a grid that has begun is approved with other numbers: what it may cost is judged by the account."""
+    return any(resumes(each) and is_edited(each) for each in rows.grids)
+
+
+def refused_as_edited(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> Refused | None:
+    """Judge a grid that has begun and was changed as one that is to start, as far as no price is needed for it.
+
+    Its range as it is written, for trailing has moved it by rules of its own; its orders where they lie now. Whether
+    there is buying power for each of them the broker says.
+    """
+    limits = context.limits
+    read = read_grid(replace(book.strategy, shift=0), snapshot.assets.get(book.grid.symbol), limits)
+    if isinstance(read, Refused):
+        return read
+    beyond = cell_beyond_limits(book.grid, limits)
+    world = world_of(rows, snapshot, context)
+    if beyond is not None or world is None:
+        return beyond
+    return _beyond_shares(book.grid.symbol, ZERO, world)  # it is among the exposures, with all it may come to hold
 
 
 def _unaffordable(start: Start, world: World) -> Refused | None:

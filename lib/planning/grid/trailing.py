@@ -12,11 +12,13 @@ from decimal import Decimal
 
 from lib.domain.facts import Snapshot
 from lib.domain.grids import Grid
-from lib.domain.money import text
+from lib.domain.money import ZERO, text
 from lib.domain.records import Control
+from lib.planning.books import is_live
 from lib.planning.context import Context
 from lib.planning.grid.books import GridBook
 from lib.planning.grid.changes import strategy_write
+from lib.planning.grid.desired import desired
 from lib.planning.grid.levels import collapsed, level
 from lib.planning.grid.reading import capital_need, strategy_digest
 from lib.planning.protecting.halts import in_force
@@ -31,11 +33,11 @@ def plan_trailing(book: GridBook, snapshot: Snapshot, context: Context, controls
     if not grid.trailing or quote is None or not trades_now(grid.symbol, context):
         return None
     price, beyond = quote.bid if grid.sign > 0 else quote.ask, _beyond(grid)
-    if price is None or grid.sign * (price - beyond) < 0 or any(book.ledger.held.values()):
+    if price is None or grid.sign * (price - beyond) < 0 or _has_exits(book):
         return None
     if in_force(tuple(controls), grid.symbol) is not None:
         return None  # nothing would be placed there
-    refused = _refused(grid, book.ledger.cash)
+    refused = _too_little(book) or _refused(grid, book.ledger.cash)
     if refused is not None and refused == strategy.reason:
         return None
     words = refused or f"the range moved by a cell: {text(price)} is a step beyond it"
@@ -49,6 +51,20 @@ def plan_trailing(book: GridBook, snapshot: Snapshot, context: Context, controls
 def may_trail(grid: Grid) -> bool:
     """Say whether the range may still follow the price."""
     return grid.trailing and _past_limit(grid) is None
+
+
+def _has_exits(book: GridBook) -> bool:
+    """Say whether something is held that is still to be closed at its level."""
+    live = {(o.cell, o.side) for o in book.orders if o.cell is not None and is_live(o)}
+    return any(not want.opens for want in desired(book.grid, book.ledger, live))
+
+
+def _too_little(book: GridBook) -> str | None:
+    """Say what keeps the range where it is though no exit rests: it would be left behind for good."""
+    held = sum(book.ledger.held.values(), ZERO)
+    if held == 0:
+        return None
+    return f"it does not trail: {text(held)} {book.grid.symbol} it holds are too little for an order"
 
 
 def _beyond(grid: Grid) -> Decimal:
