@@ -206,7 +206,7 @@ def _no_more(desk: Desk, strategy: Strategy) -> str | None:
     if strategy.started_at is not None and not is_edited(strategy):
         grid = parse_grid(strategy, None, desk.limits)
         return str(grid) if isinstance(grid, Refused) else None
-    _, wrong = what_is_wrong(replace(strategy, shift=0), None, desk.limits)
+    _, wrong = what_is_wrong(strategy, None, desk.limits)
     return "; ".join(wrong) or None
 
 

@@ -278,8 +278,9 @@ def test_coins_that_are_too_little_for_an_order_are_left_and_named():
 
 
 def test_what_lives_of_a_grid_that_has_ended_is_cancelled():
-    assert [a.order.id for a in plan_over(sheet(*RESTING, status="STOPPED"), context())[0]] == [2, 3, 4, 5]
-    assert plan_over(sheet(*OVER, status="STOPPED"), context()) == ((), ())
+    live, over = sheet(*RESTING, status="STOPPED"), sheet(*OVER, status="STOPPED")
+    assert [a.order.id for a in plan_over(live, rows(), snapshot(), context())[0]] == [2, 3, 4, 5]
+    assert plan_over(over, rows(), snapshot(), context()) == ((), ())
 
 
 # Trailing: table T1 of the reference, cash 2150 after all was sold at 110 and 120.

@@ -13,10 +13,11 @@ from lib.domain.limits import GRID_REQUESTS_MAX
 from lib.domain.money import D
 from lib.domain.records import Control, QuantityChange
 from lib.intake.grid_desk import Desk, approve, stop
-from lib.planning.grid.plan import plan_grids
+from lib.planning.deciding.exposure import result_today
+from lib.planning.grid.plan import plan_grids, plan_prices
 from lib.planning.grid.starting import resumes_edited
 from lib.store import queries
-from tests.builders import NOW, context, values_of
+from tests.builders import NOW, context, fill, order, position, quote, trade, values_of
 from tests.grids.builders import (
     at_broker,
     filled,
@@ -73,8 +74,11 @@ def paused(reason="GRID_DRIFT: two fewer", **changes):
 
 def test_a_halt_takes_the_entries_of_a_paused_grid_and_leaves_its_exits():
     assert cancelled(plan(paused(), controls=(HALTED,))) == [2, 3]
-    assert cancelled(plan(paused(kind="REVERSE"), controls=(HALTED,))) == [4, 5]
+    shorted = (filled(1, "10", side="sell"), *ORDERS[1:])
+    sold = (replace(BOUGHT, side="sell"),)
+    assert cancelled(plan(paused(kind="REVERSE"), shorted, sold, "-10", controls=(HALTED,))) == [4, 5]
     assert cancelled(plan(paused(levels="many"), controls=(HALTED,))) == [2, 3]
+    assert cancelled(plan(paused(kind="REVERSE"), controls=(HALTED,))) == [2, 3]  # edited: its orders tell what it is
     assert cancelled(plan(paused(), controls=(replace(HALTED, state="REDUCING"),))) == []
 
 
@@ -148,6 +152,31 @@ def test_a_grid_approved_with_numbers_that_hold_goes_on_with_them():
     assert written(plan(each, seen={"account": RICH}))["status"] == GridStatus.RUNNING
 
 
+def test_a_stop_is_judged_by_where_the_range_has_trailed_to():
+    """By five cells of ten: from 130 to 170. All its cells cost 5 x (130 + ... + 160) there, which its cash has to."""
+    first = filled(1, "10")
+    sold = (
+        filled(4, cell=2, side="sell", price="110"),
+        filled(5, cell=3, side="sell", price="120"),
+    )
+    fills = (BOUGHT, grid_fill(2, sold[0], price="110"), grid_fill(3, sold[1], price="120"))
+    trailed = {"shift": 5, "trailing": "yes"}
+    for columns, goes_on in (
+        ({"stop_price": "125"}, True),
+        ({"take_profit_price": "175"}, True),
+        ({"take_profit_price": "125"}, False),
+        ({"trailing_limit": "125"}, True),
+    ):
+        found = plan(strategy(**EDITED, **trailed, **columns), (first, *sold), fills, "0", seen={"account": RICH})
+        assert (written(found)["status"] == GridStatus.RUNNING) == goes_on, columns
+
+
+def test_an_approval_whose_numbers_nobody_knows_any_more_is_judged_like_an_edit():
+    emptied = {"approved_digest": None, "quantity_per_grid": "2000", "capital": None}
+    assert "NOTIONAL: " in written(plan(strategy(status="PAUSED", **emptied), seen={"account": RICH}))["reason"]
+    assert written(plan(strategy(**emptied), seen={"account": RICH}))["status"] == "PAUSED"
+
+
 def test_before_the_account_was_asked_nothing_goes_on_with_other_numbers():
     assert plan(strategy(**EDITED, stop_price="70")).actions == ()
     assert not resumes_edited(rows(strategy(status="PAUSED"), strategy(**EDITED, id=4, approve=False)))
@@ -199,6 +228,20 @@ def test_a_large_grid_ends_within_the_requests_of_a_minute():
     assert found.notes == ("300 requests of grids wait for the next pass: 100 a minute",)
 
 
+def test_the_order_that_closes_a_grid_waits_for_no_budget():
+    closes = strategy(status="STOPPING", wanted="flatten")
+    busy = strategy(id=4, symbol="MSFT")
+    lately = tuple(
+        grid_order(100 + n, cell=0, price="80", qty="1", strategy_id=4, symbol="MSFT", submitted_at=NOW)
+        for n in range(GRID_REQUESTS_MAX)
+    )
+    mine = rows(closes, busy, orders=(FIRST, *lately), fills=(BOUGHT,))
+    live = tuple(at_broker(each) for each in lately)
+    found = plan_grids(mine, snapshot(live=live, positions=held("10")), context())
+    assert [each.body["side"] for each in found.actions if isinstance(each, Submit)] == ["sell"]
+    assert not cancelled(found)
+
+
 def sold_by_hand(delta):
     change = QuantityChange(
         id=1, account="main", symbol="AAPL", delta=D(delta), cause="FOREIGN_FILL", at=NOW, evidence="by hand"
@@ -210,8 +253,34 @@ def test_what_was_sold_by_hand_is_not_there_to_close_and_the_grid_ends_without_i
     stops = strategy(status="STOPPING", wanted="flatten")
     found = plan(stops, (FIRST,), (BOUGHT,), "0", seen={"positions": {}}, **sold_by_hand("-10"))
     assert written(found)["status"] == "STOPPED"
-    assert written(found)["reason"].endswith("; 10 sold outside this system")
+    assert written(found)["reason"].endswith("; 10 closed outside this system")
     assert values_of(found.actions, "quantity_change")["delta"] == 10
+
+
+def test_what_was_bought_back_by_hand_is_not_there_to_close_either():
+    stops = strategy(kind="REVERSE", status="STOPPING", wanted="flatten")
+    shorted, sold = (filled(1, "10", side="sell"),), (replace(BOUGHT, side="sell"),)
+    found = plan(stops, shorted, sold, "0", seen={"positions": {}}, **sold_by_hand("10"))
+    assert written(found)["status"] == "STOPPED"
+    assert values_of(found.actions, "quantity_change")["delta"] == -10
+    more = plan(stops, shorted, sold, "-20", **sold_by_hand("-10"))
+    assert [each.body["qty"] for each in more.actions if isinstance(each, Submit)] == ["10"]
+
+
+def test_what_was_sold_and_put_back_is_closed_though_only_the_sale_is_booked():
+    stops = strategy(status="STOPPING", wanted="flatten")
+    found = plan(stops, (FIRST,), (BOUGHT,), "10", **sold_by_hand("-10"))
+    assert [each.body["qty"] for each in found.actions if isinstance(each, Submit)] == ["10"]
+
+
+def test_no_share_of_a_trade_is_closed_in_the_place_of_one_that_was_sold_by_hand():
+    """Ten of the grid, four of them sold by hand, ten of a trade that has no cover just now: sixteen are free."""
+    entry = order(id=9, order_status="filled", filled_qty=D("10"))
+    beside = {"trades": (trade(status="POSITION"),), "positions": (position(),)}
+    stops = strategy(status="STOPPING", wanted="flatten")
+    mine = (BOUGHT, fill(id=9, order_id=9))
+    found = plan(stops, (FIRST, entry), mine, "16", **sold_by_hand("-4"), **beside)
+    assert [each.body["qty"] for each in found.actions if isinstance(each, Submit)] == ["6"]
 
 
 def test_a_position_that_is_missing_without_a_sale_in_the_books_ends_nothing():
@@ -242,7 +311,7 @@ def test_a_grid_of_which_a_part_was_sold_by_hand_is_flattened(tmp_path):
             found.run("order_monitor")
         found.settle("position_monitor")
         assert found.strategy.status == "STOPPED"
-        assert found.strategy.reason.endswith("; 5 sold outside this system")
+        assert found.strategy.reason.endswith("; 5 closed outside this system")
         assert broker.positions() == {}
 
 
@@ -263,6 +332,19 @@ def test_a_grid_whose_row_was_deleted_is_named_with_what_it_held():
     assert "grid 3 was deleted while it held 10 AAPL" in found.problems[0].message
     sold = grid_fill(2, replace(S110, qty=D(10)), price="110")
     assert plan_grids(rows(orders=ORDERS, fills=(BOUGHT, sold)), snapshot(live=live), context()).problems == ()
+    by_hand = rows(orders=ORDERS, fills=(BOUGHT,))  # what it held was sold in the app since
+    assert plan_grids(by_hand, snapshot(live=live), context()).problems == ()
+
+
+def test_what_a_grid_left_that_has_ended_is_in_no_day_s_result_and_has_no_price():
+    """Ten bought at 100 and kept; the price is 60, which another grid of the symbol wants to know."""
+    ended = strategy(status="STOPPED", last_price=D(60), quote_time=NOW)
+    runs = strategy(id=4, last_price=D(60), quote_time=NOW - MINUTE)
+    mine = rows(ended, runs, orders=(FIRST,), fills=(BOUGHT,))
+    assert result_today(mine, context()) == 0
+    assert result_today(rows(replace(ended, status="RUNNING"), orders=(FIRST,), fills=(BOUGHT,)), context()) == -400
+    written_to = [each.changes[0].id for each in plan_prices(mine, snapshot(quotes={"AAPL": quote()}), context())]
+    assert written_to == [4]
 
 
 def test_a_shift_that_no_range_can_have_moved_by_stops_no_pass():

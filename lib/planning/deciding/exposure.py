@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from lib.domain.bodies import is_coin
 from lib.domain.facts import AccountFacts, Asset, BrokerPosition, Quote, Snapshot
-from lib.domain.grids import Grid, GridStatus
+from lib.domain.grids import OVER, Grid, GridStatus
 from lib.domain.limits import Limits
 from lib.domain.money import ONE, ZERO
 from lib.domain.records import Control, Order, Position, Rows, Trade
@@ -271,11 +271,14 @@ def result_today(rows: Rows, context: Context) -> Decimal:
 
 
 def _result_of(book: GridBook, context: Context) -> Decimal:
-    """Return what the round trips of a grid made that ended in this session, and its open lots at a fresh price."""
+    """Return what the round trips of a grid made that ended in this session, and its open lots at a fresh price.
+
+    What a grid left that has ended is its user's.
+    """
     strategy = book.strategy
     ended = sum((trip.net for trip in book.ledger.trips if since_open(trip.closed_at, context)), ZERO)
     at, price, lasts = strategy.quote_time, strategy.last_price, max(context.limits.quote_age_max, MARK_LASTS)
-    fresh = price is not None and at is not None and context.now - at <= lasts
+    fresh = price is not None and at is not None and context.now - at <= lasts and status_of(strategy) not in OVER
     return ended + book.ledger.unrealised(price) if price is not None and fresh else ended
 
 

@@ -20,6 +20,7 @@ from lib.domain.limits import BOOKING_LAG_MAX, CONFIRM_MISSING
 from lib.domain.money import CENT, ZERO, step_down, text
 from lib.domain.records import Order, Rows
 from lib.domain.states import PENDING, PENDING_CANCEL, PENDING_REPLACE, REJECTED, Change, Side
+from lib.planning.books import books, broker_qty
 from lib.planning.context import Context
 from lib.planning.grid.books import (
     GridBook,
@@ -33,11 +34,12 @@ from lib.planning.grid.books import (
 )
 from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.diff import crosses, gave_up, order_row, sent_again
+from lib.planning.grid.holdings import holdings
 from lib.planning.grid.levels import level
 from lib.planning.grid.lots import Part
 from lib.planning.grid.reading import status_of
 from lib.planning.grid.trailing import may_trail, plan_trailing
-from lib.planning.outside.owners import external_qty, quantity_change
+from lib.planning.outside.owners import external_qty, is_explained, open_books, quantity_change
 from lib.planning.protecting.coins import too_little
 from lib.planning.protecting.steps import NOTHING, Step, cancel, trades_now
 from lib.planning.protecting.watching import usable
@@ -86,14 +88,20 @@ def plan_unreadable(each: GridRows, context: Context) -> Step:
     return _end_all(live_orders(each), "the grid is to stop", context) or NOTHING
 
 
-def plan_over(each: GridRows, context: Context) -> Step:
-    """Cancel what still lives of a grid that has ended: it wants no order. One whose row was deleted is told of."""
+def plan_over(each: GridRows, rows: Rows, snapshot: Snapshot, context: Context) -> Step:
+    """Cancel what still lives of a grid that has ended: it wants no order.
+
+    One whose row was deleted is told of as long as its shares explain what the broker has more than the books.
+    """
     strategy = each.strategy
     actions, _ = _end_all(live_orders(each), f"grid {strategy.id} has ended and wants no order", context) or NOTHING
     held = sum((f.qty if f.side == "buy" else -f.qty for f in each.fills), ZERO)
-    if strategy.version >= 0 or held == 0 or not each.orders:
+    symbol = each.orders[0].symbol if each.orders else ""
+    if strategy.version >= 0 or held == 0 or is_coin(symbol):
         return actions, ()
-    symbol = each.orders[0].symbol
+    trades = [book for book in books(rows) if book.trade.symbol == symbol]
+    if is_explained(symbol, trades, rows, snapshot, holdings(rows).get(symbol, ())):
+        return actions, ()
     message = (
         f"the row of grid {strategy.id} was deleted while it held {text(held)} {symbol}, which are nobody's now: write "
         "it again as its last event has it, or close them by hand"
@@ -200,8 +208,11 @@ def _wait(book: GridBook, why: str, context: Context) -> Step:
 def _close(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> Step:
     """Close what the grid holds, never more than the broker has free; once a pass."""
     grid, held = book.grid, _held(book, snapshot)
-    if held and held <= _sold_outside(book, rows):
-        return _stopped(book, rows, snapshot, context, "sold outside this system")
+    gone = _closed_outside(book, held, rows, snapshot)
+    if gone and not _traded_lately(book, context):
+        held -= gone
+        if held == 0:
+            return _stopped(book, rows, snapshot, context, "closed outside this system")
     if held < grid.qty_min or held == 0 or too_little(grid.symbol, held, _worth(book, snapshot)) is not None:
         return _stopped(book, rows, snapshot, context, TOO_LITTLE)
     told = _refused(book)
@@ -238,13 +249,19 @@ def _held(book: GridBook, snapshot: Snapshot) -> Decimal:
     return step_down(held, grid.increment)
 
 
-def _sold_outside(book: GridBook, rows: Rows) -> Decimal:
-    """Return what the user has sold beyond shares of his own: position_monitor booked it, and it is not there to close.
+def _closed_outside(book: GridBook, held: Decimal, rows: Rows, snapshot: Snapshot) -> Decimal:
+    """Return what the user has closed of the grid's shares: position_monitor booked it, and the broker lacks it.
 
-    Coins of the user are in no book.
+    Either alone is no proof: a list may be short, and the user may have put back what is booked as sold. Coins of the
+    user are in no book.
     """
-    grid = book.grid
-    return ZERO if is_coin(grid.symbol) else max(-grid.sign * external_qty(rows, grid.symbol), ZERO)
+    grid, symbol = book.grid, book.grid.symbol
+    if is_coin(symbol):
+        return ZERO
+    position = snapshot.positions.get(symbol)
+    others = sum((broker_qty(b) for b in open_books(books(rows)) if b.trade.symbol == symbol), ZERO)
+    lacks = held - grid.sign * ((ZERO if position is None else position.qty) - others)
+    return max(min(-grid.sign * external_qty(rows, symbol), lacks, held), ZERO)
 
 
 def _price(book: GridBook, snapshot: Snapshot) -> Decimal:

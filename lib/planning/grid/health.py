@@ -187,13 +187,15 @@ def _paused(each: GridRows, rows: Rows, snapshot: Snapshot, context: Context) ->
 
 def _made_way(each: GridRows, rows: Rows, context: Context) -> Step | None:
     """Cancel what may not rest beside others, of a grid whose orders are compared with nothing now."""
-    symbols = {o.symbol for o in each.orders}
+    if (each.strategy.wanted or "").strip():
+        return None  # its end takes everything
+    symbols, larger = {o.symbol for o in each.orders}, opens(each.strategy, each.orders)
     control = {symbol: in_force(rows.controls, symbol) for symbol in symbols}
     left = {symbol: sides_to_leave(rows, symbol) for symbol in symbols}
     found = []
     for order in each.orders:
         halted = control[order.symbol]
-        if halted is not None and halts(halted) and order.side == opens(each.strategy):
+        if halted is not None and halts(halted) and order.side == larger:
             found.append((order, in_words(halted)))
         elif order.side in left[order.symbol]:
             found.append((order, "a trade in the symbol goes at market against it"))

@@ -44,7 +44,7 @@ class Holding:
     @property
     def opens(self) -> str:
         """The side of the orders that make it larger."""
-        return opens(self.strategy)
+        return opens(self.strategy, self.orders)
 
     @property
     def price(self) -> Decimal:

@@ -73,9 +73,10 @@ def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
             problems.extend(step[1])
     problems.extend(p for each in found for p in each.problems)
     actions.extend(a for each in found for a in each.writes)
-    requests = (*sorted(first, key=lambda each: isinstance(each, Cancel)), *_by_urgency(found))  # closes before all
-    room = max(GRID_REQUESTS_MAX - _asked_lately(rows, context), 0)
-    actions.extend((*requests[:room], *(w for each in found for w in each.waits)))
+    closes = [each for each in first if isinstance(each, Submit)]  # one a grid at most, and none of them waits
+    requests = (*(each for each in first if isinstance(each, Cancel)), *_by_urgency(found))
+    room = max(GRID_REQUESTS_MAX - _asked_lately(rows, context) - len(closes), 0)
+    actions.extend((*closes, *requests[:room], *(w for each in found for w in each.waits)))
     notes = [note for each in found for note in each.notes]
     if len(requests) > room:
         notes.append(f"{len(requests) - room} requests of grids wait for the next pass: {GRID_REQUESTS_MAX} a minute")
@@ -84,7 +85,8 @@ def plan_grids(rows: Rows, snapshot: Snapshot, context: Context) -> Plan:
 
 def plan_prices(rows: Rows, snapshot: Snapshot, context: Context) -> tuple[Action, ...]:
     """Write what position_monitor sees of the prices of grids."""
-    going_on = [each for each in grid_rows(rows) if symbol_of(each.strategy) in grid_symbols(rows)]
+    symbols = grid_symbols(rows)
+    going_on = [e for e in grid_rows(rows) if symbol_of(e.strategy) in symbols and status_of(e.strategy) not in OVER]
     return tuple(write for each in going_on for write in plan_price(each, snapshot, context))
 
 
@@ -102,7 +104,7 @@ def _step(each: GridRows, own: Sequence[Order], rows: Rows, snapshot: Snapshot, 
     """Plan the next step of one grid."""
     strategy, status = each.strategy, status_of(each.strategy)
     if status in OVER:
-        return plan_over(each, context)
+        return plan_over(each, rows, snapshot, context)
     if status is GridStatus.WAITING and may_have_traded(each.orders):
         return _unstarted(strategy)
     health = plan_health(each, rows, snapshot, context)

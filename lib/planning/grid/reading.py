@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -19,6 +20,7 @@ from lib.domain.facts import Asset
 from lib.domain.grids import OVER, Grid, GridKind, GridStatus, OutOfRange, Spacing, Straddle, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ONE, ZERO, D, NotMoney, text, tick_size, whole_down
+from lib.domain.records import Order
 from lib.planning.deciding.broker_rules import HARD_TO_BORROW
 from lib.planning.deciding.decisions import SHOWN_MAX, Refused, is_ticked
 from lib.planning.grid.levels import break_even_ratio, collapsed, level, levels
@@ -65,8 +67,10 @@ def strategy_digest(strategy: Strategy) -> str:
 
 
 def is_edited(strategy: Strategy) -> bool:
-    """Say whether a strategy was changed after its approval was seen."""
-    return strategy.approved_digest is not None and strategy.approved_digest != strategy_digest(strategy)
+    """Say whether a strategy was changed after its approval was seen, which each had that has begun."""
+    if strategy.approved_digest is None:
+        return strategy.started_at is not None
+    return strategy.approved_digest != strategy_digest(strategy)
 
 
 def is_approved(strategy: Strategy) -> bool:
@@ -90,8 +94,13 @@ def symbol_of(strategy: Strategy) -> str:
     return _word(strategy.symbol).upper()
 
 
-def opens(strategy: Strategy) -> str:
-    """Return the side of the orders that make a grid larger; of a word that nobody knows, as of a spot grid."""
+def opens(strategy: Strategy, orders: Sequence[Order]) -> str:
+    """Return the side of the orders that make a grid larger, which its first one did; `orders` are all, oldest first.
+
+    Before its first one by its kind; of a word that nobody knows, as of a spot grid.
+    """
+    if orders:
+        return orders[0].side
     return "sell" if _word(strategy.kind).upper() == GridKind.REVERSE else "buy"
 
 
@@ -297,8 +306,9 @@ def _sized(grid: Grid, asset: Asset | None) -> Refused | None:
 
 
 def _funded(grid: Grid, asset: Asset | None) -> Refused | None:
+    """Refuse what the capital does not cover where the range is written: where it trails to, its cash has to."""
     del asset
-    need = capital_need(grid)
+    need = capital_need(replace(grid, shift=0))
     if need <= grid.capital:
         return None
     what = "all cells bought at their lower levels cost" if grid.kind is GridKind.SPOT else "all cells sold short need"
@@ -314,18 +324,21 @@ def capital_need(grid: Grid) -> Decimal:
 
 
 def _ordered(grid: Grid, asset: Asset | None) -> Refused | None:
-    """Refuse a stop, a take profit or a trailing limit that lies on the wrong side of the range."""
+    """Refuse a stop, a take profit or a trailing limit that lies on the wrong side of the range.
+
+    The first two by the range as it lies now; a limit is for the range as it is written, which may have come up to it.
+    """
     del asset
-    spot = grid.kind is GridKind.SPOT
-    below, above = ("stop_price", grid.stop), ("take_profit_price", grid.take_profit)
-    limit = ("trailing_limit", grid.trailing_limit)
-    low, high = ((below,), (above, limit)) if spot else ((above, limit), (below,))
-    for name, price in low:
-        if price is not None and price >= grid.lower:
-            return Refused(code="GRID_STOP", reason=f"{name} {text(price)} is not below lower_price {text(grid.lower)}")
-    for name, price in high:
-        if price is not None and price <= grid.upper:
-            return Refused(code="GRID_STOP", reason=f"{name} {text(price)} is not above upper_price {text(grid.upper)}")
+    now = (level(grid, grid.shift), level(grid, grid.shift + grid.levels - 1))
+    asked = (("stop_price", grid.stop, grid.sign, now), ("take_profit_price", grid.take_profit, -grid.sign, now))
+    for name, price, sign, (low, high) in (
+        *asked,
+        ("trailing_limit", grid.trailing_limit, -grid.sign, (grid.lower, grid.upper)),
+    ):
+        end, word = (low, "below lower_price") if sign > 0 else (high, "above upper_price")
+        if price is not None and sign * (price - end) >= 0:
+            moved = ", where the range lies now" if end not in {grid.lower, grid.upper} else ""
+            return Refused(code="GRID_STOP", reason=f"{name} {text(price)} is not {word} {text(end)}{moved}")
     return None
 
 

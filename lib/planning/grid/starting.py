@@ -14,7 +14,7 @@ from decimal import Decimal
 from lib.domain.actions import Action, Insert, Ref, Submit, Update, Write
 from lib.domain.bodies import is_coin, market_entry_body, readable
 from lib.domain.facts import Problem, Quote, Snapshot
-from lib.domain.grids import OVER, Grid, GridKind, GridStatus, Strategy
+from lib.domain.grids import Grid, GridKind, GridStatus, Strategy
 from lib.domain.ids import grid_id
 from lib.domain.limits import CONFIRM_MISSING
 from lib.domain.money import ZERO, text
@@ -30,14 +30,7 @@ from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.diff import gave_up, order_row, sent_again, unknown
 from lib.planning.grid.ending import reached
 from lib.planning.grid.levels import cells_held_at_start, level
-from lib.planning.grid.reading import (
-    cell_beyond_limits,
-    is_edited,
-    read_grid,
-    status_of,
-    strategy_digest,
-    symbol_of,
-)
+from lib.planning.grid.reading import is_edited, read_grid, status_of, strategy_digest, symbol_of
 from lib.planning.protecting.steps import trades_now
 from lib.planning.protecting.watching import usable
 
@@ -55,9 +48,9 @@ class Start:
 
 
 def unstamped(rows: Rows) -> tuple[Strategy, ...]:
-    """Return the strategies whose approval was not seen yet, those approved anew among them."""
+    """Return the strategies that wait for their start and whose approval was not seen yet."""
     ticked = (each for each in rows.grids if is_ticked(each.approve) and each.version >= 0)
-    return tuple(each for each in ticked if each.approved_digest is None and status_of(each) not in OVER)
+    return tuple(e for e in ticked if e.approved_digest is None and status_of(e) is GridStatus.WAITING)
 
 
 def approvals(rows: Rows, context: Context, *, but: Collection[int] = ()) -> tuple[Write, ...]:
@@ -221,17 +214,14 @@ def resumes_edited(rows: Rows) -> bool:
 def refused_as_edited(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> Refused | None:
     """Judge a grid that has begun and was changed as one that is to start, as far as no price is needed for it.
 
-    Its range as it is written, for trailing has moved it by rules of its own; its orders where they lie now. Whether
-    there is buying power for each of them the broker says.
+    Whether there is buying power for each of its orders the broker says.
     """
-    limits = context.limits
-    read = read_grid(replace(book.strategy, shift=0), snapshot.assets.get(book.grid.symbol), limits)
+    read = read_grid(book.strategy, snapshot.assets.get(book.grid.symbol), context.limits)
     if isinstance(read, Refused):
         return read
-    beyond = cell_beyond_limits(book.grid, limits)
     world = world_of(rows, snapshot, context)
-    if beyond is not None or world is None:
-        return beyond
+    if world is None:
+        return None
     return _beyond_shares(book.grid.symbol, ZERO, world)  # it is among the exposures, with all it may come to hold
 
 
