@@ -247,6 +247,7 @@ def test_coins_are_bought_good_till_cancelled_and_without_an_intent():
         account=account(),
         assets={"BTC/USD": BTC},
         quotes={"BTC/USD": quote("64000", "64000", symbol="BTC/USD", at=BEFORE)},
+        market_open=False,  # the market of stocks
     )
     (submit,) = plan_order_executor(rows(coin), seen, context(now=BEFORE)).actions
     assert (submit.body["qty"], submit.body["time_in_force"]) == ("0.02", "gtc")

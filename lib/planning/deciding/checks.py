@@ -57,7 +57,7 @@ def may_enter(symbol: str, world: World) -> Refused | None:
     if not world.calendar_agreed:
         reason = "the broker's calendar and ours name different sessions"
         return Refused(code="CALENDAR", reason=reason, final=False)
-    if world.market_open is False:
+    if world.market_open is False and not is_coin(symbol):
         reason = "the broker says that the market is closed now, and its calendar that it is open"
         return Refused(code="CALENDAR", reason=reason, final=False)
     if not world.clock_agreed:
