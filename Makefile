@@ -36,7 +36,7 @@ uninstall: $(RUNTIME) ## list positions and orders at the broker, cancel none; p
 demo: $(RUNTIME) ## replay a week of recorded prices on the built-in broker; SEED=2 gives other fills
 	@$(CLEAN_RUN) -m lib.replay --demo --seed $(SEED)
 
-test: lint ## check style and types, then run every test
+test: $(DEV) ## run every test; style and types are among them
 	@$(CLEAN_RUN) -m pytest -q -n 2 --dist loadgroup -m "not prove"
 
 test-fast: $(DEV) ## run the tests that take less than a minute together

@@ -161,7 +161,7 @@ def run(examples, steps_each, *, seeded):
 
 
 def test_a_few_orders_of_events_break_nothing():
-    run(10, 15, seeded=True)
+    run(6, 15, seeded=True)
 
 
 @pytest.mark.prove

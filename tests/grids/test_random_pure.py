@@ -201,7 +201,7 @@ def test_two_hundred_grids_and_their_mirrors_keep_the_invariants():
     assert fills > 2_000
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_two_hundred_grids_with_fees_keep_their_sums():
     for number in range(200):
         fee_run(5_000 + number)

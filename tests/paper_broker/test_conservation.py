@@ -285,7 +285,7 @@ def test_shares_and_cash_are_conserved(seed, switches, moves, holds):
     explore(seed, switches, moves, holds=holds)
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 @settings(max_examples=300, deadline=None)
 @given(seed=st.integers(0, 5), switches=SWITCHES, moves=MOVES, holds=st.booleans())
 def test_shares_and_cash_are_conserved_however_long_one_looks(seed, switches, moves, holds):

@@ -159,7 +159,7 @@ def test_cash_and_positions_are_what_the_activities_add_up_to(seed):
     live(seed)
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_cash_and_positions_are_what_the_activities_add_up_to_however_long_one_looks():
     kinds = {row["activity_type"] for seed in range(100) for row in live(seed)}
     assert kinds == {"FILL", "FEE", "CFEE", "DIV", *MOVES_SHARES}

@@ -75,7 +75,7 @@ def test_a_line_cut_off_by_a_crash_is_played_again(tmp_path):
     assert len([json.loads(line) for line in first.file.read_text().splitlines()]) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_another_seed_has_a_file_of_its_own(tmp_path):
     first, _ = played(tmp_path, minutes=None, runs=1)
     other, told = played(tmp_path, minutes=None, runs=1, seed=9)

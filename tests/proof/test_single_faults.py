@@ -19,7 +19,6 @@ from lib.simulation.lifecycles import ALL, CANONICAL, CAUSES, CORE, KINDS_OF_TRA
 from lib.simulation.playing import on_stage
 from lib.simulation.points import BROKER_WRITES, COMMITS, KINDS
 from lib.store import queries
-from tests.tools.sampling import some
 
 CALLS_AT_LEAST = 30
 TIME = re.compile(r"2024-.*")
@@ -214,7 +213,7 @@ def test_a_cause_of_the_closed_list_leaves_shares_uncovered_until_it_is_gone(cau
 
 @pytest.mark.slow
 @pytest.mark.case("fail-G1", "fail-H5")
-@pytest.mark.parametrize("lifecycle", some(CANONICAL, 4), ids=named)
+@pytest.mark.parametrize("lifecycle", CANONICAL, ids=named)
 def test_no_single_fault_breaks_a_promise_and_each_leads_to_the_same_end(lifecycle, tmp_path, record_property):
     """Of passes that change nothing, and ask the same in the same state, the first stands for those at other hours."""
     try_every_fault(lifecycle, tmp_path, record_property, quiet_once=True)

@@ -50,6 +50,7 @@ def test_a_newcomers_first_trade_is_bought_covered_valued_and_closed(bare):
     assert bare.paper("GET", "/v2/account")["cash"] == "100100.3"
 
 
+@pytest.mark.prove
 @pytest.mark.case("fail-G2", "fail-H1")
 def test_three_processes_at_once_lose_nothing(desk):
     in_window()
