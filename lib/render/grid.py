@@ -201,8 +201,9 @@ def profit_facts(grid: GridStanding, found: GridProfit) -> list[Fact]:
 
 
 def _well(found: GridHealth, page: GridStatusPage) -> Iterator[Fact]:
+    orders = f"{count(found.open_buys, 'buy')}, {count(found.open_sells, 'sell')}"
     hole = "none stands without one" if found.hole is None else f"level {found.hole} is the one without"
-    yield "orders", f"{count(found.open_buys, 'buy')}, {count(found.open_sells, 'sell')}; {hole}"
+    yield "orders", f"{orders}; {hole}" if found.open_buys or found.open_sells else orders
     where = {None: "not known", True: "in the range", False: "OUT of the range"}[found.in_range]
     yield "price is", where
     since = found.drift_since

@@ -154,3 +154,13 @@ def test_the_ladder_of_a_grid_has_the_price_in_its_place(price, above):
     mark = lines.index(f"{price}.00 ◄ price")
     assert lines[mark - 1].startswith("0 80.00 buy 5" if above is None else f"{above + 1 if above < 4 else 4} 120.00")
     assert "3 110.00 – 3 5 ██████████" in lines
+
+
+@pytest.mark.parametrize(
+    ("resting", "says"), [(RESTING, "3 buys, 1 sell; level 3 is the one without"), ((), "0 buys, 0 sells")]
+)
+def test_a_level_without_an_order_is_named_where_there_are_orders(resting, says):
+    one = standing(GridRows(strategy=strategy(), orders=(*DONE, *resting), fills=FILLS), (), look())
+    page = GridStatusPage(at=datetime(2026, 11, 20, 10, tzinfo=UTC), account="main", grids=(one,))
+    lines = [" ".join(line.split()) for line in page_text(page, width=100).splitlines()]
+    assert f"orders {says}" in lines
