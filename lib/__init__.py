@@ -27,7 +27,8 @@ planning/       rules, pure
                 grid/levels.py grid/lots.py grid/ledger.py grid/desired.py grid/numbers.py what a grid holds and wants
                 grid/reading.py grid/books.py grid/booking.py grid/starting.py grid/diff.py grid/plan.py in the stages
                 grid/ending.py grid/trailing.py grid/health.py how it ends, moves and is paused; grid/holdings.py
-                grid/posting.py the fees of its fills, and its round trips by them; grid/changes.py its row
+                grid/posting.py the fees of its fills, and its round trips by them; grid/changes.py its row;
+                grid/adopting.py what a restore takes back
 stages/         order_executor.py order_monitor.py position_monitor.py: look and plan, one file a stage
 broker/         port.py the broker as stages see it; alpaca.py the adapter; wire.py HTTP; translate.py refusals.py words
 store/          port.py the store as stages see it; sql.py sqlite.py the adapters; tables.py column_types.py

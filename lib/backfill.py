@@ -24,6 +24,7 @@ from lib.logs import Log
 from lib.passes import HOLD_WAIT_S, check_account
 from lib.planning.booking.adopting import adopt, decisions_named, released, strangers
 from lib.planning.booking.backfill import Rebuilt, rebuild
+from lib.planning.grid.adopting import adopt_grids
 from lib.tools import Tools
 
 ROUNDS_MAX = 5
@@ -114,7 +115,7 @@ def _rounds(report: BackfillResult, tools: Tools, history: _History) -> Rebuilt:
             broker_order_ids=history.broker_order_ids,
             decision_ids=decisions_named(history.orders),
         )
-        taken_back = adopt(rows, history.orders)
+        taken_back = (*adopt(rows, history.orders), *adopt_grids(rows, history.orders))
         if taken_back:
             rebuilt = Rebuilt(steps=taken_back, problems=(), others=())
         else:

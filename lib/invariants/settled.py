@@ -17,7 +17,7 @@ from lib.domain.states import ENDED, FILLED, HELD, NOT_COVERING, PENDING, REPLAC
 from lib.domain.wanted import read_wanted
 from lib.invariants.always import in_its_direction, is_entry, orders_of
 from lib.invariants.evidence import Evidence
-from lib.planning.grid.reading import symbol_of
+from lib.planning.grid.reading import status_of, symbol_of
 
 MONITOR = "order_monitor"
 FEE_RATE_MAX, FEE_MAX = Decimal("0.0001"), Decimal("0.03")
@@ -119,7 +119,7 @@ def quantities_apart(evidence: Evidence) -> Iterator[tuple[str, str]]:
         expected[position.symbol] = expected.get(position.symbol, ZERO) + position.qty
     for change in evidence.changes_by_trade.get(None, ()):
         expected[change.symbol] = expected.get(change.symbol, ZERO) + change.delta
-    working = {g.id for g in evidence.books.grids if g.status != GridStatus.STOPPED}
+    working = {g.id for g in evidence.books.grids if status_of(g) is not GridStatus.STOPPED}
     traded = {o.id for o in evidence.books.orders if o.strategy_id in working}
     for fill in evidence.books.fills:
         if fill.order_id in traded:
@@ -200,7 +200,7 @@ def fills_are_booked(evidence: Evidence) -> Iterator[str]:
     for trade in sorted(evidence.books.trades, key=lambda t: t.created_at, reverse=True):
         begins[trade.symbol] = trade.created_at
     for grid in evidence.books.grids:
-        if grid.started_at is not None and grid.status != GridStatus.STOPPED:
+        if grid.started_at is not None and status_of(grid) is not GridStatus.STOPPED:
             begins[symbol_of(grid)] = min(grid.started_at, begins.get(symbol_of(grid), grid.started_at))
     for change in evidence.books.changes:
         if change.cause == Change.OPENING and change.symbol in begins:  # what was traded before is in what was held

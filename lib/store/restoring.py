@@ -2,7 +2,8 @@
 
 What was done since the backup is at the broker and no longer in the rows. So each account gets a new namespace, in
 which no order was ever sent; decisions, trades and grids go on with ids that none can have had; and every account is
-marked, so that no pass works it before a backfill has taken back what is lost (`lib.domain.restored`).
+marked, so that no pass works it before a backfill has taken back what is lost (`lib.domain.restored`). No grid goes on
+before a person has looked at it.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from sqlalchemy.exc import DBAPIError
 
 from lib.clock import new_york
 from lib.domain.actions import Insert, RowChange, Update
+from lib.domain.grids import OVER, GridStatus, Strategy
 from lib.domain.records import Account, Control
 from lib.domain.restored import Mark, mark_in
 from lib.domain.states import ControlState
 from lib.errors import ConfigError, StoreUnavailable
+from lib.planning.deciding.decisions import is_ticked
+from lib.planning.grid.adopting import RESTORED
+from lib.planning.grid.reading import status_of
 from lib.planning.protecting.halts import strictness
 from lib.store import backups, queries, selection, sqlite_files, tables
 from lib.store.init import migrate, new_namespace
@@ -179,6 +184,7 @@ def _prepare(ready: Path, state_dir: Path, present: _Present, now: datetime) -> 
             with store.reading() as connection:
                 known = selection.namespaces(connection, row)
             changes += _renewed(row, known, present.namespaces.get(row.account, frozenset()))
+            changes += _paused(queries.grids(store, row.account))
         changes += _stops(controls, present.stops, rows, since, now)
         store.write(changes, run_id=run_id, at=now)
     for table in NAMING:
@@ -216,6 +222,18 @@ def _renewed(row: Account, known: frozenset[str], present: frozenset[str]) -> It
     names = (*sorted(present - known), new_namespace(known | present))
     for n, namespace in enumerate(names):
         yield Update(table=tables.account.name, id=row.id, version=row.version + n, values={"namespace": namespace})
+
+
+def _paused(grids: Iterable[Strategy]) -> Iterator[Update]:
+    """Let no grid go on by itself: a stop, a pause or an edit of it may be among what is lost."""
+    for strategy in grids:
+        status = status_of(strategy)
+        if strategy.version < 0 or status in OVER or (status is GridStatus.WAITING and not is_ticked(strategy.approve)):
+            continue
+        values = {"approve": False, "reason": RESTORED, "wanted": None}
+        if status is not GridStatus.WAITING:
+            values["status"] = GridStatus.PAUSED
+        yield Update(table=tables.grid_strategy.name, id=strategy.id, version=strategy.version, values=values)
 
 
 def _stops(

@@ -121,7 +121,7 @@ def test_orders_of_a_grid_whose_row_was_deleted_are_booked_and_cancelled():
 
 def test_what_fills_after_a_grid_has_stopped_is_the_users_booked_once():
     late = replace(B90, order_status="cancelled", ended_at=NOW)
-    given = rows(strategy(status="STOPPED", wanted="keep"), orders=(FIRST, late), fills=(BOUGHT,))
+    given = rows(strategy(status="STOPPED", stopped_at=NOW, wanted="keep"), orders=(FIRST, late), fills=(BOUGHT,))
     done = at_broker(late, status="filled", filled_qty=D(5), filled_avg_price=D(90), filled_at=NOW)
     booking = book_grids(given, snapshot(by_id={"B3": done}), NOW, Limits())
     (change,) = [c for w in booking.writes for c in w.changes if isinstance(c, Insert)]

@@ -104,7 +104,7 @@ class Play:
 
 
 @contextmanager
-def play(tmp_path, scenario=S1, *, points=None, watched=True, **columns):
+def play(tmp_path, scenario=S1, *, points=None, watched=True, database=None, **columns):
     """Open a world with the grid of a scenario, approved and not started."""
     feed = ScriptedFeed({scenario.symbol: [(BEGIN - timedelta(hours=2), Decimal(scenario.start))]})
     fee = "grid_fee_bps_coin" if "/" in scenario.symbol else "grid_fee_bps_stock"
@@ -113,7 +113,7 @@ def play(tmp_path, scenario=S1, *, points=None, watched=True, **columns):
         tools = replace(tools, limits=replace(tools.limits, **{fee: Decimal(scenario.fee_bps)}))
         return tools if points is None else with_points(tools, points)
 
-    with world(tmp_path, BEGIN, feed, options=WHOLE, wrap=wrap) as made:
+    with world(tmp_path, BEGIN, feed, options=WHOLE, wrap=wrap, database=database) as made:
         watch = Watch()
         made.observers.append(watch)
         if points is not None:

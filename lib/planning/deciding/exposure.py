@@ -29,8 +29,9 @@ from lib.planning.context import Context
 from lib.planning.deciding.amending import awaits_generation
 from lib.planning.deciding.decisions import NewTrade
 from lib.planning.deciding.sharing import Neighbour, as_neighbour, grid_as_neighbour, neighbours, owns_symbol
-from lib.planning.grid.books import GridBook, grid_books
+from lib.planning.grid.books import GridBook, grid_books, was_split
 from lib.planning.grid.desired import to_enter
+from lib.planning.grid.health import SPLIT
 from lib.planning.grid.holdings import Holding, holdings
 from lib.planning.grid.reading import status_of, symbol_of
 from lib.planning.skew import is_bearable
@@ -266,19 +267,21 @@ def result_today(rows: Rows, context: Context) -> Decimal:
         for book in books(rows)
         if book.position is not None and context.session is not None
     )
-    grids = (_result_of(book, context) for book in grid_books(rows, context.limits))
+    grids = (_result_of(book, rows, context) for book in grid_books(rows, context.limits))
     return sum((value for value in (*realised, *marked, *sold, *grids) if value is not None), ZERO)
 
 
-def _result_of(book: GridBook, context: Context) -> Decimal:
+def _result_of(book: GridBook, rows: Rows, context: Context) -> Decimal:
     """Return what the round trips of a grid made that ended in this session, and its open lots at a fresh price.
 
-    What a grid left that has ended is its user's.
+    What a grid left that has ended is its user's. Of shares that were split, or may have been, nobody knows a cost.
     """
     strategy = book.strategy
+    split = (strategy.reason or "").startswith(SPLIT) or was_split(strategy, book.grid.symbol, rows.changes)
+    marked = status_of(strategy) not in OVER and not split
     ended = sum((trip.net for trip in book.ledger.trips if since_open(trip.closed_at, context)), ZERO)
     at, price, lasts = strategy.quote_time, strategy.last_price, max(context.limits.quote_age_max, MARK_LASTS)
-    fresh = price is not None and at is not None and context.now - at <= lasts and status_of(strategy) not in OVER
+    fresh = price is not None and at is not None and context.now - at <= lasts and marked
     return ended + book.ledger.unrealised(price) if price is not None and fresh else ended
 
 

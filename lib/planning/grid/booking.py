@@ -80,12 +80,13 @@ def book_grids(rows: Rows, snapshot: Snapshot, now: datetime, limits: Limits) ->
     if not mine:
         return GridBooking()
     seen, activities = index(snapshot), by_order(snapshot.fills)
-    unknown = _unknown(rows, snapshot)
+    shown = (*snapshot.live, *snapshot.by_id.values(), *(o for o in snapshot.by_client_id.values() if o is not None))
+    gone = unknown(rows, shown, {o.id: strategy_named(o.client_order_id, rows.account.namespace) for o in shown})
     writes: list[Write] = []
     problems: list[Problem] = []
     moved: set[int] = set()
     for each in mine:
-        changes, wrong = _book(each, unknown.get(each.strategy.id, ()), seen, activities, rows, now=now, limits=limits)
+        changes, wrong = _book(each, gone.get(each.strategy.id, ()), seen, activities, rows, now=now, limits=limits)
         problems.extend(wrong)
         if changes:
             moved.add(each.strategy.id)
@@ -104,7 +105,7 @@ def _book(
     now: datetime,
     limits: Limits,
 ) -> tuple[list[RowChange], list[Problem]]:
-    made = [Insert(table="order_execution", values=_row(each.strategy, order)) for order in gone]
+    made = [Insert(table="order_execution", values=row_of(each.strategy, order)) for order in gone]
     if made:
         return list(made), []  # with its orders the grid is booked in the next round
     orders, changes, problems = sync_orders(each.orders, seen, now)
@@ -112,7 +113,7 @@ def _book(
         scope = f"symbol:{each.strategy.account}:{orders[0].symbol}"
         reason = "an order that is not ours stands under one of our ids"
         changes.extend(halt(rows.controls, each.strategy.account, scope, reason, now))
-    if status_of(each.strategy) is GridStatus.STOPPED:
+    if each.strategy.stopped_at is not None and status_of(each.strategy) is GridStatus.STOPPED:
         changes.extend(_late(each, orders, rows, now))
     links = follow(orders, seen)
     if links:
@@ -128,15 +129,19 @@ def _book(
     return changes, problems
 
 
-def _unknown(rows: Rows, snapshot: Snapshot) -> Mapping[int, list[BrokerOrder]]:
-    """Return the orders that are named after a grid of `rows` and have no row, in the order they were sent."""
+def unknown(
+    rows: Rows, shown: Iterable[BrokerOrder], named: Mapping[str, int | None]
+) -> Mapping[int, list[BrokerOrder]]:
+    """Return the orders that are named after a grid and have no row, by grid and in the order they were sent.
+
+    `named` tells the grid of each, by the broker's id of the order; none for any other order.
+    """
     names = {o.client_order_id for o in rows.orders} | {o.alpaca_order_id for o in rows.orders}
-    shown = (*snapshot.live, *snapshot.by_id.values(), *(o for o in snapshot.by_client_id.values() if o is not None))
     found: dict[int, list[BrokerOrder]] = {}
     for order in {o.id: o for o in shown}.values():
         if order.client_order_id in names or order.id in names or order.qty is None or order.submitted_at is None:
             continue
-        strategy = strategy_named(order.client_order_id, rows.account.namespace)
+        strategy = named.get(order.id)
         if strategy is not None:
             found.setdefault(strategy, []).append(order)
     return {strategy: sorted(orders, key=_number) for strategy, orders in found.items()}
@@ -146,7 +151,7 @@ def _number(order: BrokerOrder) -> int:
     return int(order.client_order_id.rpartition("-")[2])
 
 
-def _row(strategy: Strategy, order: BrokerOrder) -> dict[str, object]:
+def row_of(strategy: Strategy, order: BrokerOrder) -> dict[str, object]:
     """Return the row of an order as the broker shows it; its frozen body is lost, and never needed again."""
     name = NAME.fullmatch(order.client_order_id)
     assert name is not None

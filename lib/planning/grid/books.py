@@ -11,8 +11,8 @@ from lib.domain.facts import Asset
 from lib.domain.grids import Grid, GridKind, GridStatus, Strategy
 from lib.domain.limits import Limits
 from lib.domain.money import ZERO
-from lib.domain.records import Fill, Order, Rows
-from lib.domain.states import REJECTED
+from lib.domain.records import Fill, Order, QuantityChange, Rows
+from lib.domain.states import REJECTED, Change
 from lib.planning.booking.results import DOLLARS
 from lib.planning.books import is_live, was_sent_again
 from lib.planning.deciding.decisions import Refused
@@ -204,6 +204,13 @@ def live_orders(book: GridRows | GridBook) -> tuple[Order, ...]:
 def initial_orders(book: GridRows | GridBook, grid: Grid) -> tuple[Order, ...]:
     """Return what was sent to take up the cells held at the start; a later row took the place of an earlier one."""
     return tuple(o for o in book.orders if part_of(o, grid) is Part.INITIAL)
+
+
+def was_split(strategy: Strategy, symbol: str, changes: Iterable[QuantityChange]) -> bool:
+    """Say whether the shares of a grid were split since it began: its fills no longer tell what it holds."""
+    began = strategy.started_at
+    split = (c for c in changes if c.cause == Change.SPLIT and c.symbol == symbol)
+    return any(began is None or c.at >= began for c in split)
 
 
 def may_have_traded(orders: Iterable[Order]) -> bool:

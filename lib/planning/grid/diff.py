@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from lib.domain.actions import Action, Cancel, Insert, LookAgain, Ref, Submit, Write
-from lib.domain.bodies import Body, entry_body, freeze, limit_exit_body, readable
+from lib.domain.bodies import Body, entry_body, freeze, is_coin, limit_exit_body, readable
 from lib.domain.facts import Problem, Refusal, Snapshot
 from lib.domain.grids import Grid, GridKind
 from lib.domain.ids import grid_id
@@ -30,6 +30,7 @@ from lib.planning.deciding.sharing import sides_to_leave
 from lib.planning.grid.books import GRID_ORDER, GridBook, closing_side, next_attempt
 from lib.planning.grid.changes import pause
 from lib.planning.grid.desired import Want, desired
+from lib.planning.outside.owners import external_qty
 from lib.planning.protecting.halts import halts, in_force, in_words
 from lib.planning.protecting.steps import cancel, trades_now, update
 
@@ -106,6 +107,8 @@ class _Look:
         self.room = self.grid.qty * (self.grid.levels - 1) - sum(book.ledger.held.values(), ZERO) - opening
         self.free = free
         self.short = ZERO  # what could not be placed of exits
+        outside = -self.grid.sign * external_qty(rows, self.grid.symbol)
+        self.outside = ZERO if is_coin(self.grid.symbol) else max(outside, ZERO)  # what its user closed of its shares
         self.found: dict[str, list[Action]] = {"writes": [], "cancels": [], "exits": [], "entries": [], "waits": []}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
@@ -226,6 +229,9 @@ class _Look:
 
     def result(self) -> Difference:
         """Return what was found; exits that the broker has no shares for are waited for, then told."""
+        if 0 < self.short <= self.outside:
+            reason = f"GRID_DRIFT: {text(self.outside)} of its shares were traded elsewhere: put them back, or stop it"
+            return Difference(writes=(pause(self.book.strategy, reason),))
         if self.short >= self.grid.qty_min and self.short > 0:
             self.lack()
         return Difference(

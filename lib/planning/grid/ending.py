@@ -31,6 +31,7 @@ from lib.planning.grid.books import (
     live_orders,
     next_attempt,
     part_of,
+    was_split,
 )
 from lib.planning.grid.changes import strategy_write
 from lib.planning.grid.diff import crosses, gave_up, order_row, sent_again
@@ -48,6 +49,7 @@ REFUSED_MAX = 3
 """So many closing orders refused one after the other are told; each further pass tries once more."""
 
 TOO_LITTLE = "too little for an order"
+SPLIT_LEFT = "by its books from before the split of its shares, as is the result"
 
 WORKING = frozenset({GridStatus.STARTING, GridStatus.RUNNING, GridStatus.PAUSED})
 
@@ -149,7 +151,8 @@ def reached(grid: Grid, seen: Quote | None, context: Context) -> tuple[Ending, s
 
 def _stop(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> Step:
     """Take the next step of a grid that is STOPPING."""
-    keeps = wanted_ending(book.strategy) is not Ending.FLATTEN  # nothing is sold at market that nobody asked for
+    split = was_split(book.strategy, book.grid.symbol, rows.changes)  # what is its own nobody knows
+    keeps = split or wanted_ending(book.strategy) is not Ending.FLATTEN  # nothing is sold that nobody asked for
     standing = live_orders(book)
     closing = tuple(o for o in standing if not keeps and part_of(o, book.grid) is Part.CLOSE)
     ended = _end_all([o for o in standing if o not in closing], "the grid stops", context)
@@ -160,7 +163,7 @@ def _stop(book: GridBook, rows: Rows, snapshot: Snapshot, context: Context) -> S
     if not is_level(book):
         return _wait(book, "the broker's ledger lags its orders", context)
     if keeps:
-        return _stopped(book, rows, snapshot, context, "kept")
+        return _stopped(book, rows, snapshot, context, f"kept, {SPLIT_LEFT}" if split else "kept")
     return _close(book, rows, snapshot, context)
 
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from lib.domain.actions import Action, Insert, LookAgain, RowChange, Update, Write
+from lib.domain.bodies import is_coin
 from lib.domain.facts import FillActivity, Problem, Snapshot
 from lib.domain.limits import ACTIVITY_GRACE, BOOKING_LAG_MAX, CONFIRM_ABSENT
 from lib.domain.money import ZERO, text
@@ -90,8 +91,9 @@ def _symbols(
 
     A coin has other names in fills (`BTC/USD`) and in positions (`BTCUSD`), and its fee is taken from what was bought.
     """
+    changed = {c.symbol for c in rows.changes if c.trade_id is not None or not is_coin(c.symbol)}
     held = {symbol for symbol, position in snapshot.positions.items() if position.asset_class != COIN}
-    named = {t.symbol for t in rows.trades} | {c.symbol for c in rows.changes} | grids_of.keys() | held
+    named = {t.symbol for t in rows.trades} | changed | grids_of.keys() | held
     return sorted(named | {f.symbol for f in fills if "/" not in f.symbol})
 
 
@@ -120,8 +122,12 @@ def _actual(symbol: str, snapshot: Snapshot) -> Decimal:
 def _deal_out(
     symbol: str, fills: list[FillActivity], mine: list[TradeBook], rows: Rows, grids: Sequence[Holding]
 ) -> Write:
-    """Deal out what was traded elsewhere; a grid in the symbol is paused: its next orders may meet that hand again."""
+    """Deal out what was traded elsewhere; a grid in the symbol is paused: its next orders may meet that hand again.
+
+    Where no trade has a part of a coin it is its user's, which is in no book: that it was seen is written, no quantity.
+    """
     ledger = ledger_of(symbol, mine, rows)
+    in_no_book = is_coin(symbol) and not open_books(mine)
     changes: list[RowChange] = []
     for fill in sorted(fills, key=lambda f: f.id):
         parts = ledger.deal(moved_by(fill))
@@ -129,7 +135,7 @@ def _deal_out(
             quantity_change(
                 rows,
                 symbol,
-                part,
+                ZERO if in_no_book else part,
                 Change.FOREIGN_FILL,
                 fill.transaction_time,
                 trade_id=owner,
@@ -146,9 +152,12 @@ def _deal_out(
 def _drift(
     symbol: str, delta: Decimal, mine: list[TradeBook], grids: Sequence[Holding], *, fresh: bool, context: Context
 ) -> tuple[list[Action], bool]:
-    """Judge a symbol with grids; what the fee of coins explains, or a trade of this minute may, is no difference."""
+    """Judge a symbol with grids; what the fee of coins explains, or a trade of this minute may, is no difference.
+
+    Coins beyond what a grid holds are its user's.
+    """
     fee = sum((each.fee_max for each in grids), ZERO)
-    if delta == 0 or ZERO < -delta <= fee:
+    if delta == 0 or ZERO < -delta <= fee or (delta > 0 and is_coin(symbol)):
         clear, _ = plan_drift(symbol, ZERO, grids, context)
         return [*clear, *_clear(mine)], False
     return ([], False) if fresh else plan_drift(symbol, delta, grids, context)
