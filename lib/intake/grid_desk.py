@@ -26,6 +26,7 @@ from lib.intake.desk import Answer
 from lib.intake.grid_preview import Columns, Seen, as_strategy, canonical, preview, what_is_wrong
 from lib.intake.grid_standing import Looked, as_rows, standing
 from lib.planning.deciding.decisions import Refused, is_ticked
+from lib.planning.deciding.exposure import is_open_trade
 from lib.planning.deciding.sharing import neighbours
 from lib.planning.grid.books import GridBook, book_of, may_have_traded
 from lib.planning.grid.reading import is_edited, parse_grid, status_of, strategy_digest, symbol_of
@@ -169,7 +170,7 @@ def _seen(desk: Desk, strategy: Strategy, price: Decimal | None, broker: Callabl
     """Read what is known of the symbol: the price given, else the broker's quote; and who has the symbol."""
     symbol = symbol_of(strategy)
     rows = desk.store.rows(desk.account)
-    others = neighbours(rows.trades, rows.grids).get(symbol, ())
+    others = neighbours(filter(is_open_trade, rows.trades), rows.grids).get(symbol, ())
     if price is not None or broker is None or isinstance(parse_grid(strategy, None, desk.limits), Refused):
         return Seen(price=price, others=others)
     at = broker()

@@ -10,7 +10,7 @@ from lib.domain.limits import Limits
 from lib.domain.money import D
 from lib.planning.grid.booking import book_grids, lost_since, strategy_named
 from lib.planning.grid.books import grid_books
-from tests.builders import NOW
+from tests.builders import NOW, trade
 from tests.grids.builders import (
     START,
     at_broker,
@@ -149,6 +149,14 @@ def test_a_first_order_that_filled_after_all_brings_its_grid_back():
     given = rows(strategy(status="REJECTED"), orders=(FIRST,), fills=(BOUGHT,))
     (change,) = values(book(given), "grid_strategy")
     assert change["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize(("status", "becomes"), [("POSITION", "PAUSED"), ("CLOSED", "RUNNING")])
+def test_where_a_trade_has_the_symbol_by_now_a_person_decides_how_it_goes_on(status, becomes):
+    given = rows(strategy(status="REJECTED"), orders=(FIRST,), fills=(BOUGHT,), trades=(trade(status=status),))
+    (change,) = values(book(given), "grid_strategy")
+    assert change["status"] == becomes
+    assert ("AAPL belongs to trade 7" in change["reason"]) == (becomes == "PAUSED")
 
 
 def test_an_order_of_unknown_outcome_that_the_broker_does_not_show_is_marked():

@@ -24,6 +24,8 @@ from lib.planning.booking.booking import by_order, new_fills, sync_orders
 from lib.planning.booking.chains import follow
 from lib.planning.booking.sync import Seen, facts_of, index
 from lib.planning.books import was_sent_again
+from lib.planning.deciding.exposure import is_open_trade
+from lib.planning.deciding.sharing import neighbours
 from lib.planning.grid.books import (
     GRID_ORDER,
     GridBook,
@@ -125,7 +127,7 @@ def _book(
     book = book_of(after, limits)
     if isinstance(book, GridBook) and is_level(book):
         changes.extend(_trips(book, rows.round_trips))
-        changes.extend(_status(book))
+        changes.extend(_status(book, rows))
     return changes, problems
 
 
@@ -236,13 +238,19 @@ def trip_row(book: GridBook, trip: Trip) -> dict[str, object]:
     }
 
 
-def _status(book: GridBook) -> list[RowChange]:
-    """End a start: once the initial order is over, the grid runs by what it brought; without any, it is refused."""
+def _status(book: GridBook, rows: Rows) -> list[RowChange]:
+    """End a start: once the initial order is over, the grid runs by what it brought; without any, it is refused.
+
+    One that was refused and fills after all runs too, unless its symbol has been given to another meanwhile.
+    """
     status, began = status_of(book.strategy), book.strategy.started_at
     initial = [o for o in initial_orders(book, book.grid) if began is None or o.created_at >= began]
     values: dict[str, object]
     if status is GridStatus.REJECTED and book.ledger.inventory != 0:
+        others = neighbours(filter(is_open_trade, rows.trades), rows.grids).get(book.grid.symbol, ())
         values = {"status": GridStatus.RUNNING, "reason": "its first order filled after all"}
+        if others:
+            values = pause_values(f"SYMBOL_BUSY: {values['reason']}, {book.grid.symbol} belongs to {others[0].name}")
     elif status is not GridStatus.STARTING or any(o in live_orders(book) for o in initial):
         return []
     elif not initial or _filled(initial) > 0:
