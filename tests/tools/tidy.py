@@ -4,6 +4,7 @@ Each rule takes the sources (path relative to the repository → text) and retur
 """
 
 import ast
+import gc
 import re
 import sys
 from functools import cache
@@ -83,7 +84,12 @@ def sources() -> Sources:
 
 @cache
 def parse(text: str) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(ast.parse(text)))
+    gc.disable()  # a million nodes stay: gone through again and again they take longer than the rules
+    try:
+        return tuple(ast.walk(ast.parse(text)))
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @cache
